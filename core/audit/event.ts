@@ -1,0 +1,166 @@
+import type { Brand } from '../brand.ts'
+import type { Assurance } from '../identity/run.ts'
+import type { ProblemReason } from '../problem.ts'
+
+/** Closed list of event types; each is a schema version of its own. */
+export type AuditType =
+  | 'dev.tokenbroker.exchange.intended.v1'
+  | 'dev.tokenbroker.exchange.authorized.v1'
+  | 'dev.tokenbroker.exchange.granted.v1'
+  | 'dev.tokenbroker.exchange.denied.v1'
+  | 'dev.tokenbroker.exchange.failed.v1'
+  | 'dev.tokenbroker.token.revoked.v1'
+  | 'dev.tokenbroker.run.ended.v1'
+  | 'dev.tokenbroker.broker.started.v1'
+  | 'dev.tokenbroker.broker.stopped.v1'
+  | 'dev.tokenbroker.broker.recovered.v1'
+  | 'dev.tokenbroker.suppressed.v1'
+
+/** Why the event happened: a problem, or one of the ways that things go well. */
+export type AuditReason =
+  | ProblemReason
+  | 'granted'
+  | 'authorized'
+  | 'intended'
+  | 'revoked_by_workload'
+  | 'revoked_by_controller'
+  | 'run_ended'
+  | 'started'
+  | 'stopped'
+  | 'recovered_torn_tail'
+  | 'suppressed'
+
+export interface AuditSubject {
+  readonly cluster: string
+  readonly namespace: string
+  readonly service_account: string
+  readonly service_account_uid?: string
+  readonly pod?: string
+  readonly pod_uid?: string
+  readonly node?: string
+  readonly credential_id?: string
+}
+
+export interface AuditRun {
+  readonly assurance: Assurance
+  readonly pipeline?: string
+  readonly pipeline_run?: string
+  readonly pipeline_run_uid?: string
+  readonly task?: string
+  readonly task_run?: string
+  readonly task_run_uid?: string
+  readonly custom_run?: string
+  readonly custom_run_uid?: string
+  readonly initiator?: string
+  /** The pipeline tasks that an authorisation goes into, with the ServiceAccount of each. */
+  readonly into?: readonly { readonly task: string; readonly service_account: string }[]
+}
+
+export interface AuditRequest {
+  readonly door: 'token' | 'authorize' | 'introspect' | 'revoke' | 'runs-end'
+  readonly grant_type?: string
+  readonly audience?: string
+  readonly scope?: readonly string[]
+  readonly policy?: string
+  readonly requested_expiry_seconds?: number
+  readonly peer_address?: string
+}
+
+export interface AuditPolicy {
+  readonly name: string
+  readonly namespace: string
+  readonly uid: string
+  readonly generation: number
+  readonly provider: string
+  readonly provider_generation: number
+  /** The rule that decided a refusal. */
+  readonly rule?: string
+  readonly rbac?: readonly { readonly resource_name: string; readonly is_allowed: boolean }[]
+}
+
+export interface AuditToken {
+  readonly jti: string
+  readonly issuer: string
+  readonly audience: string
+  readonly scope: readonly string[]
+  readonly issued_at: string
+  readonly expires_at: string
+}
+
+/** Body of a record: who, what, why, for which run, with what outcome. Never a token, an assertion or a raw form. */
+export interface AuditData {
+  readonly outcome: 'intended' | 'authorized' | 'granted' | 'denied' | 'failed' | 'info'
+  readonly reason: AuditReason
+  /** Operator's text; may name policy contents, never a credential. */
+  readonly detail?: string
+  readonly exchange_id?: string
+  readonly authorization_id?: string
+  readonly authorization_digest?: string
+  readonly authorization_expires_at?: string
+  readonly subject?: AuditSubject
+  /** The controller, where it asked for a CustomRun. */
+  readonly actor?: AuditSubject
+  readonly run?: AuditRun
+  readonly request?: AuditRequest
+  readonly policy?: AuditPolicy
+  readonly token?: AuditToken
+  readonly revocation_check?: 'token-review' | 'none'
+  /** What the other policies of the namespace said, where none was named. */
+  readonly other_policies?: readonly { readonly name: string; readonly reason: string }[]
+  readonly revoked_tokens?: readonly string[]
+  readonly suppressed_count?: number
+  readonly duration_ms?: number
+}
+
+/** What a caller hands to the journal; the journal adds id, sequence, chain and broker. */
+export interface AuditEntry {
+  readonly type: AuditType
+  /** `<namespace>/<pipelinerun or pod>`, or the broker's own name for its life-cycle events. */
+  readonly subject: string
+  readonly time: Date
+  readonly data: AuditData
+}
+
+/** One line of the journal: a CloudEvents 1.0 event in structured JSON form. @see CloudEvents 1.0 §3 */
+export interface AuditRecord {
+  readonly specversion: '1.0'
+  readonly id: string
+  readonly source: string
+  readonly type: AuditType
+  readonly subject: string
+  readonly time: string
+  readonly datacontenttype: 'application/json'
+  readonly dataschema: string
+  /** Zero-padded to 20 digits, so that it sorts as text; counts from 1 within a chain. */
+  readonly sequence: string
+  readonly data: AuditData & {
+    readonly broker: { readonly name: string; readonly version: string }
+    /** What the record survived before it was acknowledged. */
+    readonly durability: 'fdatasync' | 'memory'
+    readonly attestation: AuditAttestation
+  }
+}
+
+/** Position in the hash chain. `fingerprint` covers the canonical JSON (RFC 8785) of the record without itself. */
+export interface AuditAttestation {
+  readonly chain_uid: string
+  /** Hex SHA-256 of the record before; 64 zeros in the first. */
+  readonly prev_event: string
+  readonly fingerprint: string
+}
+
+/** Proof that a record is durable; made by the journal alone, and nothing is answered without one. */
+export type Receipt = Brand<
+  { readonly eventId: string; readonly sequence: number; readonly chainUid: string },
+  'Receipt'
+>
+
+/** The audit stream as the exchange sees it. */
+export interface AuditJournal {
+  /**
+   * Resolves when the record is durable.
+   *
+   * @throws Problem `audit_unavailable` when it cannot be written; then nothing may be released
+   */
+  append(entry: AuditEntry): Promise<Receipt>
+}
