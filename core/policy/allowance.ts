@@ -19,15 +19,19 @@ export interface Provider {
   readonly spec: ClusterTokenProviderSpec
 }
 
-/** Whom the token is for: the ServiceAccount that RBAC and policy are asked about. */
+/**
+ * Whom the token is for: the ServiceAccounts that RBAC and policy are asked about. One for a pod; for a CustomRun the
+ * effective ServiceAccount of every task that the token goes into, and all of them must be allowed.
+ */
 export interface PolicySubject {
   readonly cluster: string
   readonly namespace: string
-  readonly serviceAccount: string
+  readonly serviceAccounts: readonly string[]
 }
 
-/** RBAC's answer for one scope. */
+/** RBAC's answer for one ServiceAccount and scope. */
 export interface ScopeAccess {
+  readonly serviceAccount: string
   readonly scope: string
   readonly resourceName: string
   readonly isAllowed: boolean
