@@ -1,0 +1,48 @@
+import { z } from 'zod'
+import { conditions, isDone, list, metadata, optional, param, time } from './fields.ts'
+import { parseGoDurationMs } from './go-duration.ts'
+
+const taskRun = z.object({
+  apiVersion: z.literal('tekton.dev/v1'),
+  kind: z.literal('TaskRun'),
+  metadata,
+  spec: z
+    .object({
+      taskRef: optional(
+        z.object({ kind: optional(z.string()), name: optional(z.string()), resolver: optional(z.string()) }),
+      ),
+      params: list(param),
+      serviceAccountName: optional(z.string()),
+      timeout: optional(z.string()),
+      status: optional(z.string()),
+    })
+    .prefault({}),
+  status: z
+    .object({
+      conditions,
+      podName: optional(z.string()),
+      startTime: optional(time),
+      completionTime: optional(time),
+    })
+    .prefault({}),
+})
+
+/** The fields of a TaskRun that we use, in Tekton's names. */
+export type TaskRun = z.output<typeof taskRun>
+
+/** @returns undefined when the object is no TaskRun of a shape that Tekton admits */
+export function parseTaskRun(object: unknown): TaskRun | undefined {
+  return taskRun.safeParse(object).data
+}
+
+/** True once nothing may be issued to the run any more: it is done in whatever way, or being deleted. */
+export function hasTaskRunEnded({ metadata, status }: TaskRun): boolean {
+  return metadata.deletionTimestamp !== undefined || status.completionTime !== undefined || isDone(status.conditions)
+}
+
+/** When Tekton stops the run at the latest; undefined when it has not started or says no limit. */
+export function taskRunDeadline({ spec, status }: TaskRun): Date | undefined {
+  const timeoutMs = parseGoDurationMs(spec.timeout ?? '')
+  if (status.startTime === undefined || timeoutMs === undefined || timeoutMs === 0) return undefined
+  return new Date(status.startTime.getTime() + timeoutMs)
+}
