@@ -107,7 +107,8 @@ async function compile(module: WrapperModule, directory: string): Promise<void> 
   } finally {
     clearInterval(heartbeat)
   }
-  if (module.name === 'etcd') await rename(join(unfinished, 'v3'), join(unfinished, 'etcd')).catch(() => undefined)
+  // Go names a program after its folder, and etcd's is called "server"
+  if (module.name === 'etcd') await rename(join(unfinished, 'server'), join(unfinished, 'etcd'))
   await rename(unfinished, directory)
   say(`built ${module.name} in ${Math.round((performance.now() - began) / 1000)} s`)
 }

@@ -13,7 +13,8 @@ export class RigError extends Error {
 
 /** Ends the process with the failure in plain words. */
 export function fail(error: unknown): never {
-  const text = error instanceof RigError ? error.message : error instanceof Error ? (error.stack ?? error.message) : error
+  const text =
+    error instanceof RigError ? error.message : error instanceof Error ? (error.stack ?? error.message) : error
   process.stderr.write(`\n[cluster] FAILED: ${text}\n`)
   process.exit(1)
 }

@@ -1,0 +1,72 @@
+import { spawn } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import { delimiter, join } from 'node:path'
+import { makeSnapshot, startCluster } from './cluster.ts'
+import { factsVariable } from './facts.ts'
+import { factsFile, hostAddress, repository, state } from './places.ts'
+import type { Plan } from './plan.ts'
+import { fail, say } from './progress.ts'
+import { Supervisor } from './supervisor.ts'
+
+/** The first program inside the private namespaces. Whatever it started ends with it. */
+async function main(): Promise<number> {
+  const plan = JSON.parse(await readFile(process.argv[2] ?? '', 'utf8')) as Plan
+  if (plan.kind === 'snapshot') {
+    await makeSnapshot(plan.built, plan.target)
+    return 0
+  }
+  const began = performance.now()
+  const supervisor = new Supervisor()
+  const facts = await startCluster(supervisor, plan)
+  say(`cluster ready after ${((performance.now() - began) / 1000).toFixed(1)} s`)
+  const work = plan.command ? follow(plan.command, facts.kubeconfig) : stay()
+  return Promise.race([work, supervisor.ended])
+}
+
+/** Runs the command on the cluster and gives its exit code. */
+function follow(command: readonly string[], kubeconfig: string): Promise<number> {
+  const [program = '', ...args] = command
+  const child = spawn(program, args, {
+    cwd: repository,
+    stdio: 'inherit',
+    env: {
+      ...process.env,
+      KUBECONFIG: kubeconfig,
+      [factsVariable]: factsFile,
+      PATH: [join(state, 'bin'), process.env['PATH'] ?? ''].join(delimiter),
+    },
+  })
+  // Ctrl-C reaches the command too, which ends in its own way; its exit code is awaited
+  process.on('SIGINT', () => undefined)
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('exit', (code) => resolve(code ?? 1))
+  })
+}
+
+function stay(): Promise<number> {
+  process.stdout.write(`
+A Kubernetes cluster with Tekton is running. It ends with Ctrl-C, and nothing of it stays.
+
+  API server        https://${hostAddress}:6443, inside a private network namespace
+  this machine      ${hostAddress}, as seen from pods; processes you start inside are reachable there
+  KUBECONFIG        ${join(state, 'admin.kubeconfig')}
+  logs              one file per component in ${join(state, '..', 'logs')}
+
+Next, in another terminal:
+
+  node test/cluster/enter.ts                        a shell inside, with kubectl and KUBECONFIG
+  node test/cluster/enter.ts kubectl get pods -A    one command inside
+  npm run test:cluster                              the tests, on this cluster instead of a fresh one
+`)
+  return new Promise((resolve) => {
+    // a listener alone does not keep the process alive
+    const timer = setInterval(() => undefined, 60_000)
+    process.once('SIGINT', () => {
+      clearInterval(timer)
+      resolve(0)
+    })
+  })
+}
+
+main().then((code) => process.exit(code), fail)
