@@ -1,0 +1,140 @@
+import { errors, jwtVerify } from 'jose'
+import type { Clock } from '../../core/clock.ts'
+import { serviceAccountUser, type Workload, type WorkloadClaims } from '../../core/identity/workload.ts'
+import type { KubeClient, TokenReviewResult } from '../../core/io/kube/api.ts'
+import { Problem, type ProblemReason } from '../../core/problem.ts'
+import type { Secret } from '../../core/secret.ts'
+import type { ClusterKeys } from './cluster-keys.ts'
+import type { ExpiringCache } from './expiring-cache.ts'
+import { type InspectedToken, inspectToken } from './inspect-token.ts'
+import { readSubjectClaims, type SubjectClaims } from './token-claims.ts'
+
+/** One cluster whose pods may ask. */
+export interface TrustedCluster {
+  readonly name: string
+  readonly issuer: string
+  readonly keys: ClusterKeys
+  readonly kube: KubeClient
+  readonly maxTokenLifetimeSeconds: number
+  /** `none` is for clusters whose API server cannot be asked: tokens must then be short, and the record says so. */
+  readonly revocationCheck: 'token-review' | 'none'
+}
+
+interface Deps {
+  /** By issuer: an issuer that is not configured is refused before any I/O. */
+  readonly clusters: ReadonlyMap<string, TrustedCluster>
+  /** The broker's issuer URL, the one audience that is taken. */
+  readonly audience: string
+  readonly clock: Clock
+  /** Positive TokenReviews by credential, at most 10 s old, as the API server itself caches them. */
+  readonly reviews: ExpiringCache<TokenReviewResult>
+}
+
+export type VerifyWorkload = (token: Secret, signal: AbortSignal) => Promise<Workload>
+
+const clockToleranceSeconds = 30
+const reviewTimeoutMs = 3000
+
+/**
+ * Proves who asks: cheap checks, then signature and claims against the cluster's keys, then liveness by TokenReview.
+ *
+ * @returns the only maker of a {@link Workload}
+ * @see docs/architecture.md#verify
+ */
+export function createVerifyWorkload({ clusters, audience, clock, reviews }: Deps): VerifyWorkload {
+  async function signedClaims(
+    token: Secret,
+    { kid, algorithm }: InspectedToken,
+    cluster: TrustedCluster,
+    signal: AbortSignal,
+  ): Promise<SubjectClaims> {
+    const key = await cluster.keys.find(kid, signal)
+    if (key.algorithm !== algorithm)
+      throw new Problem('subject_token_algorithm', { detail: 'alg is not that of the key' })
+    const now = clock()
+    try {
+      const { payload } = await jwtVerify(token.reveal(), key.key, {
+        algorithms: [key.algorithm],
+        issuer: cluster.issuer,
+        currentDate: now,
+        clockTolerance: clockToleranceSeconds,
+      })
+      const maxLifetimeSeconds = cluster.maxTokenLifetimeSeconds
+      return readSubjectClaims(payload, { audience, maxLifetimeSeconds, clockToleranceSeconds, now })
+    } catch (cause) {
+      throw asProblem(cause)
+    }
+  }
+
+  /** A shared answer, so it has its own deadline and not that of the caller who happened to ask first. */
+  async function review(token: Secret, claims: SubjectClaims, cluster: TrustedCluster): Promise<void> {
+    const ask = () => cluster.kube.tokenReview(token, audience, AbortSignal.timeout(reviewTimeoutMs))
+    const result = await reviews
+      .get(`${cluster.name} ${claims.jti}`, ask, (answer) => answer.isAuthenticated)
+      .catch((cause) => {
+        throw new Problem('kubernetes_unavailable', { detail: 'TokenReview got no answer', cause })
+      })
+    requireSameIdentity(result, claims, audience)
+  }
+
+  return async function verifyWorkload(token, signal) {
+    const inspected = inspectToken(token)
+    const cluster = clusters.get(inspected.issuer)
+    if (cluster === undefined) throw new Problem('subject_token_issuer', { detail: 'the issuer is not configured' })
+    const claims = await signedClaims(token, inspected, cluster, signal)
+    if (cluster.revocationCheck === 'token-review') await review(token, claims, cluster)
+    return workload(claims, cluster)
+  }
+}
+
+function workload(claims: SubjectClaims, cluster: TrustedCluster): Workload {
+  const fields: WorkloadClaims = {
+    cluster: cluster.name,
+    namespace: claims.namespace,
+    serviceAccount: claims.serviceAccount,
+    pod: claims.pod,
+    node: claims.node,
+    credentialId: claims.jti,
+    issuedAt: new Date(claims.issuedAt * 1000),
+    expiresAt: new Date(claims.expiresAt * 1000),
+    revocationCheck: cluster.revocationCheck,
+  }
+  return fields as Workload
+}
+
+/** The API server must say the same as the claims in every field that both have. */
+function requireSameIdentity(review: TokenReviewResult, claims: SubjectClaims, audience: string): void {
+  // Empty audiences with isAuthenticated would mean: good for the API server, which is not us.
+  if (!review.isAuthenticated || !review.audiences.includes(audience)) {
+    throw new Problem('subject_token_rejected', { detail: 'TokenReview does not authenticate the token' })
+  }
+  const { username, uid, extra } = review.user
+  const isSame =
+    username === serviceAccountUser(claims.namespace, claims.serviceAccount.name) &&
+    uid === claims.serviceAccount.uid &&
+    matches(extra, 'pod-uid', claims.pod.uid) &&
+    matches(extra, 'pod-name', claims.pod.name) &&
+    matches(extra, 'credential-id', `JTI=${claims.jti}`)
+  if (!isSame) throw new Problem('subject_token_rejected', { detail: 'TokenReview names another identity' })
+}
+
+function matches(extra: TokenReviewResult['user']['extra'], key: string, expected: string): boolean {
+  const values = extra[`authentication.kubernetes.io/${key}`]
+  return values?.length === 1 && values[0] === expected
+}
+
+function asProblem(cause: unknown): Problem {
+  if (cause instanceof Problem) return cause
+  return new Problem(joseReason(cause), { detail: cause instanceof errors.JOSEError ? cause.code : 'unreadable' })
+}
+
+function joseReason(cause: unknown): ProblemReason {
+  if (cause instanceof errors.JWTExpired) return 'subject_token_expired'
+  if (cause instanceof errors.JWTClaimValidationFailed) {
+    return cause.claim === 'nbf' ? 'subject_token_not_yet_valid' : 'subject_token_claims'
+  }
+  if (cause instanceof errors.JOSEAlgNotAllowed) return 'subject_token_algorithm'
+  if (cause instanceof errors.JWSSignatureVerificationFailed) return 'subject_token_signature'
+  if (cause instanceof errors.JOSEError) return 'subject_token_malformed'
+  return 'internal_error'
+}
