@@ -1,0 +1,224 @@
+import * as z from 'zod/mini'
+import { b64tokenPattern, scopeTokenPattern } from '../core/oauth/vocabulary.ts'
+import { Secret } from '../core/secret.ts'
+
+/** A token, with the moment it ends by our own clock. */
+export interface Granted {
+  readonly kind: 'granted'
+  readonly accessToken: Secret
+  readonly expiresAt: Date
+  /** Granted scopes, sorted. */
+  readonly scope: readonly string[]
+  readonly exchangeId: string | undefined
+}
+
+/** A run authorisation: decided, nothing issued. */
+export interface Authorized {
+  readonly kind: 'authorized'
+  readonly authorizationId: string
+  readonly expiresAt: Date
+  readonly policy: string | undefined
+  readonly audience: string | undefined
+  readonly scope: readonly string[]
+  readonly exchangeId: string | undefined
+}
+
+/** A person decides; asking again with the same request continues. @see RFC 8628 §3.5 */
+export interface Pending {
+  readonly kind: 'pending'
+  readonly intervalSeconds: number
+  readonly expiresInSeconds: number | undefined
+  /** Name of the TokenApproval. */
+  readonly approval: string | undefined
+  readonly description: string
+  readonly exchangeId: string | undefined
+}
+
+/** The broker decided against it; asking again changes nothing until somebody mends what `description` says. */
+export interface Refused {
+  readonly kind: 'refused'
+  readonly error: string
+  readonly description: string
+  readonly status: number
+  readonly exchangeId: string | undefined
+}
+
+/** No decision: the broker is down, overloaded or stopping, or what answered is no broker. */
+export interface Unavailable {
+  readonly kind: 'unavailable'
+  /** The broker's wish, in seconds. */
+  readonly retryAfterSeconds: number | undefined
+  readonly description: string
+  readonly status: number | undefined
+  readonly exchangeId: string | undefined
+  readonly cause: unknown
+}
+
+export type NotGranted = Pending | Refused | Unavailable
+
+/** What came over the wire, before anybody believed it. */
+export interface BrokerAnswer {
+  readonly status: number
+  readonly retryAfterSeconds: number | undefined
+  /** Parsed JSON body, or undefined. */
+  readonly body: unknown
+}
+
+const maxTokenLength = 16_384
+const maxDescriptionLength = 512
+const defaultIntervalSeconds = 5
+const slowDownSeconds = 5
+const maxIntervalSeconds = 300
+/** Ten years: whatever says more is no lifetime but a mistake. */
+const maxLifetimeSeconds = 315_360_000
+
+const id = z.string().check(z.regex(/^[A-Za-z0-9._-]{1,128}$/))
+const scope = z.string().check(z.maxLength(4096))
+const text = z.string().check(z.maxLength(4096))
+
+const grantedBody = z.object({
+  access_token: z.string().check(z.maxLength(maxTokenLength), z.regex(b64tokenPattern)),
+  token_type: z.string().check(z.regex(/^bearer$/i)),
+  expires_in: z.int().check(z.positive(), z.maximum(maxLifetimeSeconds)),
+  scope: z.optional(scope),
+  exchange_id: z.optional(id),
+})
+
+const authorizedBody = z.object({
+  authorization_id: id,
+  expires_at: z.iso.datetime({ offset: true }),
+  policy: z.optional(text),
+  audience: z.optional(text),
+  scope: z.optional(scope),
+  exchange_id: z.optional(id),
+})
+
+const errorBody = z.object({
+  error: z.string().check(z.regex(/^[a-z_]{1,64}$/)),
+  error_description: z.optional(text),
+  exchange_id: z.optional(id),
+  interval: z.optional(z.int().check(z.positive())),
+  expires_in: z.optional(z.int().check(z.nonnegative())),
+  approval: z.optional(id),
+})
+
+const introspectionBody = z.looseObject({ active: z.boolean() })
+
+type ErrorBody = z.infer<typeof errorBody>
+
+/**
+ * Judges the answer of `/token`.
+ *
+ * @param sentAt when the request left, so that the time on the wire never makes a token look younger than it is
+ */
+export function readTokenAnswer(answer: BrokerAnswer, sentAt: Date): Granted | NotGranted {
+  if (answer.status !== 200) return readErrorAnswer(answer)
+  const parsed = grantedBody.safeParse(answer.body)
+  if (!parsed.success) return notUnderstood(answer)
+  const body = parsed.data
+  return {
+    kind: 'granted',
+    accessToken: new Secret(body.access_token),
+    expiresAt: new Date(sentAt.getTime() + body.expires_in * 1000),
+    scope: splitScope(body.scope),
+    exchangeId: body.exchange_id,
+  }
+}
+
+/** Judges the answer of `/authorize`. */
+export function readAuthorizeAnswer(answer: BrokerAnswer): Authorized | NotGranted {
+  if (answer.status !== 200) return readErrorAnswer(answer)
+  const parsed = authorizedBody.safeParse(answer.body)
+  if (!parsed.success) return notUnderstood(answer)
+  const body = parsed.data
+  return {
+    kind: 'authorized',
+    authorizationId: body.authorization_id,
+    expiresAt: new Date(body.expires_at),
+    policy: body.policy,
+    audience: body.audience,
+    scope: splitScope(body.scope),
+    exchangeId: body.exchange_id,
+  }
+}
+
+/** Judges an answer that is no success; nothing of it is believed but what has the form of an OAuth error. */
+export function readErrorAnswer(answer: BrokerAnswer): NotGranted {
+  const parsed = errorBody.safeParse(answer.body)
+  if (!parsed.success) return notUnderstood(answer)
+  const body = parsed.data
+  if (body.error === 'authorization_pending' || body.error === 'slow_down') return pending(body)
+  if (answer.status >= 500 || answer.status === 429) {
+    return unavailable(answer, { description: describe(body), exchangeId: body.exchange_id })
+  }
+  return {
+    kind: 'refused',
+    error: body.error,
+    description: describe(body),
+    status: answer.status,
+    exchangeId: body.exchange_id,
+  }
+}
+
+/** Judges the answer of `/introspect`; the claims are the broker's own words about a token of ours. */
+export function readIntrospectAnswer(
+  answer: BrokerAnswer,
+): { readonly kind: 'answered'; readonly claims: Readonly<Record<string, unknown>> } | NotGranted {
+  if (answer.status !== 200) return readErrorAnswer(answer)
+  const parsed = introspectionBody.safeParse(answer.body)
+  return parsed.success ? { kind: 'answered', claims: parsed.data } : notUnderstood(answer)
+}
+
+/** Judges the answer of `/revoke` and `/runs/end`, whose body says nothing. */
+export function readDoneAnswer(answer: BrokerAnswer): { readonly kind: 'done' } | NotGranted {
+  return answer.status === 200 || answer.status === 204 ? { kind: 'done' } : readErrorAnswer(answer)
+}
+
+const unreachable = 'The broker cannot be reached: check its URL, its CA and the network policy'
+
+/** What stands for an answer when there was none. */
+export function noAnswer(cause: unknown, description = unreachable): Unavailable {
+  return {
+    kind: 'unavailable',
+    retryAfterSeconds: undefined,
+    description,
+    status: undefined,
+    exchangeId: undefined,
+    cause,
+  }
+}
+
+function notUnderstood(answer: BrokerAnswer): Unavailable {
+  const description = `What answered with status ${answer.status} is no token broker of this version: check the URL`
+  return unavailable(answer, { description, exchangeId: undefined })
+}
+
+function unavailable(answer: BrokerAnswer, said: Pick<Unavailable, 'description' | 'exchangeId'>): Unavailable {
+  const { status, retryAfterSeconds } = answer
+  return { kind: 'unavailable', retryAfterSeconds, status, cause: undefined, ...said }
+}
+
+function pending(body: ErrorBody): Pending {
+  const interval = body.interval ?? defaultIntervalSeconds
+  return {
+    kind: 'pending',
+    intervalSeconds: Math.min(maxIntervalSeconds, body.error === 'slow_down' ? interval + slowDownSeconds : interval),
+    expiresInSeconds: body.expires_in,
+    approval: body.approval,
+    description: describe(body),
+    exchangeId: body.exchange_id,
+  }
+}
+
+/** Only what RFC 6749 §5.2 lets stand in a description, so that it can go on into files, logs and conditions. */
+function describe(body: ErrorBody): string {
+  const said = (body.error_description ?? '').replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, ' ').trim()
+  return said === '' ? body.error : said.slice(0, maxDescriptionLength)
+}
+
+function splitScope(text: string | undefined): readonly string[] {
+  return (text ?? '')
+    .split(' ')
+    .filter((one) => scopeTokenPattern.test(one))
+    .sort()
+}

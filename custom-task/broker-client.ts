@@ -1,0 +1,110 @@
+import type { Clock } from '../core/clock.ts'
+import type { Delay, Random } from '../core/io/system.ts'
+import type { Secret } from '../core/secret.ts'
+import {
+  type Authorized,
+  type BrokerAnswer,
+  type Granted,
+  type NotGranted,
+  noAnswer,
+  readAuthorizeAnswer,
+  readDoneAnswer,
+  readIntrospectAnswer,
+  readTokenAnswer,
+} from './broker-client-answer.ts'
+import { exchangeForm, type OutgoingForm, type TokenAsk, tokenForm, withBearer } from './broker-client-form.ts'
+import { withRetries } from './broker-client-retry.ts'
+import { TokenFileError, type TokenSource } from './broker-client-token-file.ts'
+
+/** What the client needs of an HTTP client: one form out, one JSON answer back, limits of time and size inside. */
+export type PostForm = (
+  url: string,
+  form: URLSearchParams,
+  headers: Readonly<Record<string, string>>,
+  signal: AbortSignal,
+) => Promise<BrokerAnswer>
+
+export interface BrokerClientDeps {
+  /** The broker's issuer URL; `/token` and the others are below it. */
+  readonly url: string
+  /** The caller's own projected ServiceAccount token. */
+  readonly ownToken: TokenSource
+  readonly postForm: PostForm
+  readonly clock: Clock
+  readonly delay: Delay
+  readonly random: Random
+}
+
+/** A run that ended, by UID. */
+export interface RunReference {
+  readonly namespace: string
+  readonly kind: 'PipelineRun' | 'TaskRun'
+  readonly name: string
+  readonly uid: string
+}
+
+export interface Introspection {
+  readonly kind: 'answered'
+  /** At least `active`. @see RFC 7662 §2.2 */
+  readonly claims: Readonly<Record<string, unknown>>
+}
+
+export interface Done {
+  readonly kind: 'done'
+}
+
+/**
+ * The broker's token listener, as sidecar, controller and CLI see it. What goes wrong is part of the answer: a call
+ * throws only when its `signal` is aborted.
+ */
+export interface BrokerClient {
+  /** @see RFC 8693 §2 */
+  exchange(ask: TokenAsk, signal: AbortSignal): Promise<Granted | NotGranted>
+  /** The same decision as `exchange`; issues nothing. */
+  authorize(ask: TokenAsk, signal: AbortSignal): Promise<Authorized | NotGranted>
+  /** Withdraws everything that was granted to the run. */
+  endRun(run: RunReference, signal: AbortSignal): Promise<Done | NotGranted>
+  /** @see RFC 7662 §2 */
+  introspect(token: Secret, signal: AbortSignal): Promise<Introspection | NotGranted>
+  /** @see RFC 7009 §2 */
+  revoke(token: Secret, signal: AbortSignal): Promise<Done | NotGranted>
+}
+
+export function createBrokerClient(deps: BrokerClientDeps): BrokerClient {
+  const base = deps.url.replace(/\/+$/, '')
+
+  /** One question with its repetitions; the form is built for each, as the token file may have changed meanwhile. */
+  async function ask<T extends { readonly kind: string }>(
+    path: string,
+    build: (own: Secret) => OutgoingForm,
+    judge: (answer: BrokerAnswer, sentAt: Date) => T | NotGranted,
+    signal: AbortSignal,
+  ): Promise<T | NotGranted> {
+    const attempt = async (): Promise<T | NotGranted> => {
+      try {
+        const { form, headers } = build(await deps.ownToken(signal))
+        const sentAt = deps.clock()
+        return judge(await deps.postForm(`${base}${path}`, form, headers, signal), sentAt)
+      } catch (cause) {
+        signal.throwIfAborted()
+        return cause instanceof TokenFileError ? noAnswer(cause, cause.message) : noAnswer(cause)
+      }
+    }
+    return await withRetries(attempt, deps, signal)
+  }
+
+  return Object.freeze({
+    exchange: (what: TokenAsk, signal: AbortSignal) =>
+      ask<Granted>('/token', (own) => exchangeForm(what, own), readTokenAnswer, signal),
+    authorize: (what: TokenAsk, signal: AbortSignal) =>
+      ask<Authorized>('/authorize', (own) => exchangeForm(what, own), readAuthorizeAnswer, signal),
+    endRun: (run: RunReference, signal: AbortSignal) => {
+      const form = new URLSearchParams({ run: `${run.namespace}/${run.kind}/${run.name}/${run.uid}` })
+      return ask<Done>('/runs/end', (own) => withBearer(form, own), readDoneAnswer, signal)
+    },
+    introspect: (token: Secret, signal: AbortSignal) =>
+      ask<Introspection>('/introspect', (own) => tokenForm(token, own), readIntrospectAnswer, signal),
+    revoke: (token: Secret, signal: AbortSignal) =>
+      ask<Done>('/revoke', (own) => tokenForm(token, own), readDoneAnswer, signal),
+  })
+}
