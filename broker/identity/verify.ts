@@ -1,11 +1,11 @@
 import { errors, jwtVerify } from 'jose'
 import type { Clock } from '../../core/clock.ts'
+import type { ExpiringCache } from '../../core/expiring-cache.ts'
 import { serviceAccountUser, type Workload, type WorkloadClaims } from '../../core/identity/workload.ts'
 import type { KubeClient, TokenReviewResult } from '../../core/io/kube/api.ts'
 import { Problem, type ProblemReason } from '../../core/problem.ts'
 import type { Secret } from '../../core/secret.ts'
 import type { ClusterKeys } from './cluster-keys.ts'
-import type { ExpiringCache } from './expiring-cache.ts'
 import { type InspectedToken, inspectToken } from './inspect-token.ts'
 import { readSubjectClaims, type SubjectClaims } from './token-claims.ts'
 

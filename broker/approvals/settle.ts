@@ -1,0 +1,87 @@
+import type { Clock } from '../../core/clock.ts'
+import type { WorkloadClaims } from '../../core/identity/workload.ts'
+import type { Allowance } from '../../core/policy/allowance.ts'
+import { Problem } from '../../core/problem.ts'
+import type { GrantBook, RunAuthorization } from '../audit/grant-book.ts'
+import type { Grant, GrantFields } from '../providers/provider.ts'
+
+interface Deps {
+  readonly book: GrantBook
+  readonly clock: Clock
+}
+
+export interface SettleInput {
+  readonly exchangeId: string
+  readonly allowance: Allowance
+  readonly workload: WorkloadClaims
+  /** Longest life that the provider can give, in seconds. */
+  readonly providerMaxSeconds: number
+}
+
+export type Settle = (input: SettleInput) => Grant
+
+/**
+ * Turns an allowance into the right to issue one token: its end is the earliest of everything that ends it.
+ * Under a run authorisation no person is asked a second time.
+ *
+ * @returns the only maker of a {@link Grant}
+ * @throws Problem `run_ended` or `subject_token_expired` when there is no time left
+ */
+export function createSettle({ book, clock }: Deps): Settle {
+  return function settle({ exchangeId, allowance, workload, providerMaxSeconds }) {
+    const { run } = allowance
+    const runUid = run.pipelineRun?.uid ?? run.taskRun?.uid
+    if (runUid !== undefined && book.isRunEnded(runUid)) {
+      throw new Problem('run_ended', { detail: 'the controller reported the end of the run' })
+    }
+    const issuedAt = clock()
+    const expiresAt = endOf(allowance, workload, issuedAt, providerMaxSeconds)
+    if (expiresAt.getTime() - issuedAt.getTime() < 1000) throw noTimeLeft(run.deadline, expiresAt)
+    const authorization = runUid === undefined ? undefined : coveringAuthorization(book, runUid, allowance)
+    const fields: GrantFields = {
+      exchangeId,
+      allowance,
+      workload,
+      issuedAt,
+      expiresAt,
+      authorizationId: authorization?.id,
+    }
+    return fields as Grant
+  }
+}
+
+function endOf(allowance: Allowance, workload: WorkloadClaims, from: Date, providerMaxSeconds: number): Date {
+  const lifeMs = Math.min(allowance.ttlSeconds, providerMaxSeconds) * 1000
+  const ends = [from.getTime() + lifeMs, workload.expiresAt.getTime()]
+  if (allowance.run.deadline !== undefined) ends.push(allowance.run.deadline.getTime())
+  // JWT times are whole seconds: round down, never up.
+  return new Date(Math.floor(Math.min(...ends) / 1000) * 1000)
+}
+
+function noTimeLeft(deadline: Date | undefined, expiresAt: Date): Problem {
+  const isDeadline = deadline !== undefined && deadline.getTime() <= expiresAt.getTime() + 1000
+  return isDeadline
+    ? new Problem('run_ended', { detail: 'the run is at its deadline' })
+    : new Problem('subject_token_expired', { detail: 'no whole second of life is left' })
+}
+
+function coveringAuthorization(book: GrantBook, runUid: string, allowance: Allowance): RunAuthorization | undefined {
+  return book.authorizationsOfRun(runUid).find((authorization) => covers(authorization, allowance))
+}
+
+/** Same policy in the same generation, same target, no further scope, and a task that the authorisation goes into. */
+export function covers(authorization: RunAuthorization, allowance: Allowance): boolean {
+  const { policy, provider, subject, run } = allowance
+  return (
+    authorization.cluster === subject.cluster &&
+    authorization.namespace === subject.namespace &&
+    authorization.policyUid === policy.uid &&
+    authorization.policyGeneration === policy.generation &&
+    authorization.provider === provider.name &&
+    authorization.audience === allowance.audience &&
+    allowance.scopes.every((scope) => authorization.scope.includes(scope)) &&
+    subject.serviceAccounts.every((serviceAccount) =>
+      authorization.into.some((into) => into.task === run.task && into.serviceAccount === serviceAccount),
+    )
+  )
+}

@@ -1,0 +1,130 @@
+import type { AuditEntry, Receipt } from '../core/audit/event.ts'
+import type { Clock } from '../core/clock.ts'
+import { type ExchangeRequest, parseExchangeRequest } from '../core/oauth/exchange-request.ts'
+import { parseForm } from '../core/oauth/form.ts'
+import { grantTypes } from '../core/oauth/vocabulary.ts'
+import type { Allowance } from '../core/policy/allowance.ts'
+import { evaluate } from '../core/policy/evaluate.ts'
+import { Problem, type ProblemReason } from '../core/problem.ts'
+import { type Answer, answer, type Counted, type Outcome } from './answer.ts'
+import type { Authorization } from './approvals/authorize-run.ts'
+import type { Door, Gathered, Incoming, Known, Requester } from './known.ts'
+import type { Grant, IssuedToken } from './providers/provider.ts'
+import { entryFor, type Recordable } from './records.ts'
+
+/** The effects of one exchange, each made by its own room and joined in `app.ts`. */
+export interface ExchangeSteps {
+  readonly newId: () => string
+  readonly clock: Clock
+  /** Proves who asks. @throws Problem */
+  verify(request: ExchangeRequest, signal: AbortSignal): Promise<Requester>
+  /** Run, policies, providers and RBAC answers. @throws Problem */
+  gather(request: ExchangeRequest, requester: Requester, signal: AbortSignal): Promise<Gathered>
+  /** The right to one token. @throws Problem */
+  settle(exchangeId: string, allowance: Allowance, requester: Requester): Grant
+  authorize(allowance: Allowance, gathered: Gathered): Authorization
+  /** Does issuing under this grant leave the process? Then the intent is durable first. */
+  callsUpstream(grant: Grant): boolean
+  /** Asks the provider and checks its answer. @throws Problem */
+  issue(grant: Grant, signal: AbortSignal): Promise<IssuedToken>
+  /** Resolves when the entry is durable. @throws Problem `audit_unavailable` */
+  record(entry: AuditEntry): Promise<Receipt>
+  /** Counts a refusal of a caller that is not known, or of one that floods. */
+  count(door: Door, reason: ProblemReason): Counted
+  /** One line and one metric for each request, after its record. */
+  observe(known: Known, outcome: Outcome): void
+}
+
+export type Exchange = (incoming: Incoming, signal: AbortSignal) => Promise<Answer>
+
+/**
+ * One exchange: parse → verify → gather → evaluate → settle → issue → record → answer.
+ *
+ * @see docs/architecture.md#one-exchange
+ */
+export function createExchange(steps: ExchangeSteps): Exchange {
+  return async function exchange(incoming, signal) {
+    const known: Known = { exchangeId: steps.newId(), startedAt: steps.clock(), incoming }
+    try {
+      known.request = parseExchangeRequest(parseForm(incoming.body))
+      known.requester = await steps.verify(known.request, signal)
+      known.gathered = await steps.gather(known.request, known.requester, signal)
+      known.allowance = evaluate(known.gathered.facts)
+      const outcome = await conclude(steps, known, known.allowance, known.requester, known.gathered, signal)
+      return await recordAndAnswer(steps, known, outcome)
+    } catch (cause) {
+      return await refuse(steps, known, asProblem(cause, signal))
+    }
+  }
+}
+
+/** Door `token` ends in a token, door `authorize` in a run authorisation; the decision before was the same. */
+async function conclude(
+  steps: ExchangeSteps,
+  known: Known,
+  allowance: Allowance,
+  requester: Requester,
+  gathered: Gathered,
+  signal: AbortSignal,
+): Promise<Exclude<Outcome, { kind: 'refused' }>> {
+  if (known.incoming.door === 'authorize') {
+    return { kind: 'authorized', authorization: steps.authorize(allowance, gathered), exchangeId: known.exchangeId }
+  }
+  const grant = steps.settle(known.exchangeId, allowance, requester)
+  if (steps.callsUpstream(grant)) await record(steps, known, { kind: 'intended', grant })
+  return { kind: 'granted', grant, issued: await steps.issue(grant, signal) }
+}
+
+async function recordAndAnswer(
+  steps: ExchangeSteps,
+  known: Known,
+  outcome: Exclude<Outcome, { kind: 'refused' }>,
+): Promise<Answer> {
+  const receipt = await record(steps, known, outcome)
+  steps.observe(known, outcome)
+  return answer(outcome, receipt)
+}
+
+function record(steps: ExchangeSteps, known: Known, what: Recordable): Promise<Receipt> {
+  return steps.record(entryFor(known, what, steps.clock()))
+}
+
+/** Reasons that are counted instead of recorded one by one, so that nobody fills the disk from outside. */
+function isCounted(known: Known, problem: Problem): boolean {
+  return known.requester === undefined || problem.reason === 'rate_limited' || problem.reason === 'audit_unavailable'
+}
+
+async function refuse(steps: ExchangeSteps, known: Known, problem: Problem): Promise<Answer> {
+  const refusal: Outcome = {
+    kind: 'refused',
+    problem,
+    exchangeId: known.exchangeId,
+    isJwtBearer: isJwtBearer(known),
+  }
+  if (isCounted(known, problem)) {
+    steps.observe(known, refusal)
+    return answer(refusal, steps.count(known.incoming.door, problem.reason))
+  }
+  try {
+    const receipt = await record(steps, known, refusal)
+    steps.observe(known, refusal)
+    return answer(refusal, receipt)
+  } catch (cause) {
+    // Not even the refusal can be recorded: then the answer is that, and it is counted.
+    const unrecorded: Outcome = { ...refusal, problem: asProblem(cause) }
+    steps.observe(known, unrecorded)
+    return answer(unrecorded, steps.count(known.incoming.door, unrecorded.problem.reason))
+  }
+}
+
+function isJwtBearer({ request, incoming }: Known): boolean {
+  if (request !== undefined) return request.grantType === 'jwt-bearer'
+  return incoming.body.includes(encodeURIComponent(grantTypes.jwtBearer))
+}
+
+/** Everything that is thrown is a Problem, or a bug, and a bug is not shown to the caller. */
+export function asProblem(cause: unknown, signal?: AbortSignal): Problem {
+  if (cause instanceof Problem) return cause
+  if (signal?.aborted) return new Problem('deadline_exceeded', { cause })
+  return new Problem('internal_error', { detail: cause instanceof Error ? cause.name : 'unknown', cause })
+}

@@ -1,0 +1,106 @@
+import type { Run } from '../core/identity/run.ts'
+import type { Workload } from '../core/identity/workload.ts'
+import type { ExchangeRequest } from '../core/oauth/exchange-request.ts'
+import type { Facts, Policy, PolicyFacts, PolicySubject } from '../core/policy/allowance.ts'
+import { askedScopes, candidatePolicies } from '../core/policy/candidates.ts'
+import { Problem } from '../core/problem.ts'
+import { type CustomRunFacts, requireAskedByCustomRun } from './identity/walk-custom-run.ts'
+import type { Gathered, Requester } from './known.ts'
+import type { PolicyStore } from './policy/policy-store.ts'
+import type { AskScopeAccess } from './policy/scope-access.ts'
+
+/** What one cluster can be asked; each part made by its own room. */
+export interface ClusterFacts {
+  readonly policies: PolicyStore
+  readonly askScopeAccess: AskScopeAccess
+  walkPod(workload: Workload, signal: AbortSignal): Promise<Run>
+  walkCustomRun(
+    reference: Extract<Requester, { kind: 'customrun' }>['reference'],
+    signal: AbortSignal,
+  ): Promise<CustomRunFacts>
+}
+
+/** No request may make the broker ask more RBAC questions than this. */
+const maxQuestions = 256
+
+export type Gather = (request: ExchangeRequest, requester: Requester, signal: AbortSignal) => Promise<Gathered>
+
+/**
+ * Collects all that a decision rests on, by cluster name. Policies are those of the subject's own namespace: no
+ * parameter can name another.
+ *
+ * @throws Problem `kubernetes_unavailable` while policies have not been listed yet
+ */
+export function createGather(clusters: ReadonlyMap<string, ClusterFacts>): Gather {
+  return async function gather(request, requester, signal) {
+    const cluster = clusters.get(requester.workload.cluster)
+    if (!cluster?.policies.isSynced()) {
+      throw new Problem('kubernetes_unavailable', { detail: 'policies have not been listed yet' })
+    }
+    return requester.kind === 'pod'
+      ? await gatherForPod(request, requester.workload, cluster, signal)
+      : await gatherForCustomRun(request, requester, cluster, signal)
+  }
+}
+
+async function gatherForPod(
+  request: ExchangeRequest,
+  workload: Workload,
+  cluster: ClusterFacts,
+  signal: AbortSignal,
+): Promise<Gathered> {
+  const run = await cluster.walkPod(workload, signal)
+  const serviceAccount = workload.serviceAccount.name
+  const subject = { cluster: workload.cluster, namespace: workload.namespace, serviceAccounts: [serviceAccount] }
+  const into = run.task === undefined ? [] : [{ task: run.task, serviceAccount }]
+  return { facts: await completeFacts(request, subject, run, cluster), into }
+}
+
+async function gatherForCustomRun(
+  request: ExchangeRequest,
+  { workload, reference }: Extract<Requester, { kind: 'customrun' }>,
+  cluster: ClusterFacts,
+  signal: AbortSignal,
+): Promise<Gathered> {
+  const found = await cluster.walkCustomRun(reference, signal)
+  requireAskedByCustomRun(request, found)
+  const { namespace } = reference
+  const subject = { cluster: workload.cluster, namespace, serviceAccounts: found.serviceAccounts }
+  return { facts: await completeFacts(request, subject, found.run, cluster), into: found.into }
+}
+
+async function completeFacts(
+  { policy, audience, scopes, requestedExpirySeconds }: ExchangeRequest,
+  subject: PolicySubject,
+  run: Run,
+  cluster: ClusterFacts,
+): Promise<Facts> {
+  const request = { policy, audience, scopes, requestedExpirySeconds }
+  const candidates = candidatePolicies(cluster.policies.policies(subject.namespace), request)
+  const questions = candidates.reduce((sum, one) => sum + askedScopes(one, request).length, 0)
+  if (questions * subject.serviceAccounts.length > maxQuestions) {
+    throw new Problem('parameter_invalid', { mend: 'Too many policies match this request: name one with policy' })
+  }
+  return {
+    subject,
+    run,
+    request,
+    candidates: await Promise.all(candidates.map((one) => candidateFacts(one, request, subject, cluster))),
+  }
+}
+
+async function candidateFacts(
+  policy: Policy,
+  request: Facts['request'],
+  { namespace, serviceAccounts }: PolicySubject,
+  { policies, askScopeAccess }: ClusterFacts,
+): Promise<PolicyFacts> {
+  const provider = policies.provider(policy.spec.providerRef.name)
+  const scopes = askedScopes(policy, request)
+  // Only scopes that the policy names are asked about: the answer to any other is no already.
+  const known = provider === undefined ? [] : scopes.filter((scope) => policy.spec.scopes.includes(scope))
+  const questions = serviceAccounts.flatMap((serviceAccount) =>
+    known.map((scope) => askScopeAccess({ namespace, serviceAccount, provider: policy.spec.providerRef.name, scope })),
+  )
+  return { policy, provider, scopes, rbac: await Promise.all(questions) }
+}

@@ -1,0 +1,118 @@
+import type { CustomRunReference, Run } from '../../core/identity/run.ts'
+import { type KubeClient, resources } from '../../core/io/kube/api.ts'
+import type { ExchangeRequest } from '../../core/oauth/exchange-request.ts'
+import { Problem } from '../../core/problem.ts'
+import { type CustomRun, isCustomRunDone, isOurs, parseCustomRun } from '../../core/tekton/custom-run.ts'
+import { controllerOf } from '../../core/tekton/fields.ts'
+import { resolveInto } from '../../core/tekton/into.ts'
+import { sameSpec } from '../../core/tekton/pinning.ts'
+import { effectiveServiceAccount, type PipelineRun, parsePipelineRun } from '../../core/tekton/pipeline-run.ts'
+import { parseTokenExchangeParams, type TokenExchangeParams } from '../../core/tekton/token-exchange-params.ts'
+import { pipelineRunFields, read } from './walk-pod.ts'
+
+/** A CustomRun as it was found: its run, and the tasks that its token goes into. */
+export interface CustomRunFacts {
+  readonly run: Run
+  readonly params: TokenExchangeParams
+  readonly into: readonly { readonly task: string; readonly serviceAccount: string }[]
+  /** The accounts that must be allowed: those of the tasks, or the CustomRun's own where it is a gate only. */
+  readonly serviceAccounts: readonly string[]
+}
+
+/**
+ * Reads a CustomRun again, so that nothing rests on what the controller says of it: it must be that object, unfinished,
+ * and say the same as `PipelineRun.status.pipelineSpec`.
+ *
+ * @throws Problem `custom_run_not_found`, `custom_run_changed`, `custom_run_params` or `run_ended`
+ */
+export async function walkCustomRun(
+  reference: CustomRunReference,
+  kube: KubeClient,
+  signal: AbortSignal,
+): Promise<CustomRunFacts> {
+  const { namespace } = reference
+  const customRun = requireAlive(
+    parseCustomRun(await read(kube, resources.customRuns, { namespace, name: reference.name }, signal)),
+    reference,
+  )
+  const owner = controllerOf(customRun.metadata)
+  if (owner?.apiVersion !== 'tekton.dev/v1' || owner.kind !== 'PipelineRun') {
+    throw new Problem('custom_run_changed', {
+      mend: 'A TokenExchange must be a task of a PipelineRun: this CustomRun has none',
+    })
+  }
+  const pipelineRun = parsePipelineRun(
+    await read(kube, resources.pipelineRuns, { namespace, name: owner.name }, signal),
+  )
+  if (pipelineRun === undefined || pipelineRun.metadata.uid !== owner.uid) {
+    throw new Problem('custom_run_changed', { detail: 'the owner is not the PipelineRun of that name' })
+  }
+  const differences = sameSpec(customRun, pipelineRun)
+  if (differences.length > 0) {
+    throw new Problem('custom_run_changed', { detail: `differs from the pipeline in ${differences.join(' ')}` })
+  }
+  return facts(customRun, pipelineRun)
+}
+
+function requireAlive(customRun: CustomRun | undefined, reference: CustomRunReference): CustomRun {
+  if (customRun === undefined || customRun.metadata.uid !== reference.uid || !isOurs(customRun)) {
+    throw new Problem('custom_run_not_found', { detail: 'no TokenExchange of that name and uid' })
+  }
+  const isOver = isCustomRunDone(customRun) || customRun.metadata.deletionTimestamp !== undefined
+  if (isOver || customRun.spec.status !== undefined) {
+    throw new Problem('custom_run_not_found', { detail: 'the CustomRun is done, cancelled or being deleted' })
+  }
+  return customRun
+}
+
+function facts(customRun: CustomRun, pipelineRun: PipelineRun): CustomRunFacts {
+  const params = parseTokenExchangeParams(customRun)
+  if (!params.ok) throw unusable(params.problems)
+  const spec = pipelineRun.status.pipelineSpec
+  const task = pipelineRun.status.childReferences.find(
+    (child) => child.kind === 'CustomRun' && child.name === customRun.metadata.name,
+  )?.pipelineTaskName
+  if (spec === undefined || task === undefined) {
+    throw new Problem('custom_run_changed', { detail: 'the PipelineRun does not list this CustomRun' })
+  }
+  const resolved = resolveInto(spec, task, params.value)
+  if (!resolved.ok) throw unusable(resolved.problems)
+  const into = resolved.tasks.map((name) => ({
+    task: name,
+    serviceAccount: effectiveServiceAccount(pipelineRun, name),
+  }))
+  const own = customRun.spec.serviceAccountName || 'default'
+  const serviceAccounts = into.length === 0 ? [own] : into.map((one) => one.serviceAccount)
+  const { name, uid } = customRun.metadata
+  return {
+    run: { ...pipelineRunFields(pipelineRun), task, customRun: { name, uid } },
+    params: params.value,
+    into,
+    serviceAccounts: [...new Set(serviceAccounts)].sort(),
+  }
+}
+
+function unusable(problems: readonly string[]): Problem {
+  const text = problems.join('; ')
+  // Names in it come from the pipeline; the answer's character set is narrower than theirs.
+  const printable = text.replaceAll(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?').slice(0, 800)
+  return new Problem('custom_run_params', { detail: text.slice(0, 800), mend: printable })
+}
+
+/**
+ * The controller may only ask for what the CustomRun itself says: the same policy, audience, scope and ttl.
+ *
+ * @throws Problem `custom_run_changed`
+ */
+export function requireAskedByCustomRun(request: ExchangeRequest, { params }: CustomRunFacts): void {
+  const isSamePolicy =
+    params.policies.length === 0 ? request.policy === undefined : params.policies.includes(request.policy ?? '')
+  const scopes = params.scopes === undefined ? undefined : [...params.scopes].sort().join(' ')
+  const isSame =
+    isSamePolicy &&
+    request.audience === params.audience &&
+    request.scopes?.join(' ') === scopes &&
+    request.requestedExpirySeconds === params.ttlSeconds
+  if (!isSame)
+    throw new Problem('custom_run_changed', { detail: 'the request asks for something else than the CustomRun' })
+}

@@ -1,0 +1,41 @@
+import type { CustomRunReference } from '../core/identity/run.ts'
+import type { Workload } from '../core/identity/workload.ts'
+import type { ExchangeRequest } from '../core/oauth/exchange-request.ts'
+import type { Allowance, Facts } from '../core/policy/allowance.ts'
+import type { IntoTask } from './approvals/authorize-run.ts'
+
+/** Which endpoint was asked; every door runs the same decision. */
+export type Door = 'token' | 'authorize'
+
+/** One request as it comes in. */
+export interface Incoming {
+  readonly door: Door
+  /** The body, as sent; size-limited. */
+  readonly body: string
+  readonly peerAddress: string | undefined
+}
+
+/** Who asks, proved: a pod for itself, or the controller for a CustomRun. */
+export type Requester =
+  | { readonly kind: 'pod'; readonly workload: Workload }
+  | { readonly kind: 'customrun'; readonly workload: Workload; readonly reference: CustomRunReference }
+
+/** Facts of one request, and the tasks that an authorisation of it would go into. */
+export interface Gathered {
+  readonly facts: Facts
+  readonly into: readonly IntoTask[]
+}
+
+/**
+ * What is known of a request so far. It only grows, step by step, so that a record of a failure says as much as was
+ * known when it happened.
+ */
+export interface Known {
+  readonly exchangeId: string
+  readonly startedAt: Date
+  readonly incoming: Incoming
+  request?: ExchangeRequest
+  requester?: Requester
+  gathered?: Gathered
+  allowance?: Allowance
+}

@@ -1,0 +1,179 @@
+import type {
+  AuditData,
+  AuditEntry,
+  AuditPolicy,
+  AuditRequest,
+  AuditRun,
+  AuditSubject,
+  AuditType,
+} from '../core/audit/event.ts'
+import { rfc3339 } from '../core/clock.ts'
+import { type Run, runObject } from '../core/identity/run.ts'
+import type { WorkloadClaims } from '../core/identity/workload.ts'
+import type { Allowance, Policy, Provider, ScopeAccess } from '../core/policy/allowance.ts'
+import { Refused } from '../core/policy/evaluate.ts'
+import type { Problem } from '../core/problem.ts'
+import type { Authorization } from './approvals/authorize-run.ts'
+import type { Known } from './known.ts'
+import type { Grant, IssuedToken } from './providers/provider.ts'
+
+/** What ended well or is about to be tried; everything else is a {@link Problem}. */
+export type Recordable =
+  | { readonly kind: 'intended'; readonly grant: Grant }
+  | { readonly kind: 'granted'; readonly grant: Grant; readonly issued: IssuedToken }
+  | { readonly kind: 'authorized'; readonly authorization: Authorization }
+  | { readonly kind: 'refused'; readonly problem: Problem }
+
+/** One request as an entry of the audit stream: pure, and the only place that decides what is written of it. */
+export function entryFor(known: Known, what: Recordable, now: Date): AuditEntry {
+  const outcome = what.kind === 'refused' ? what.problem.row.outcome : what.kind
+  const type: AuditType = `dev.tokenbroker.exchange.${outcome}.v1`
+  return { type, subject: subjectLine(known), time: now, data: { ...base(known, now), ...outcomeOf(known, what) } }
+}
+
+function base(known: Known, now: Date): Omit<AuditData, 'outcome' | 'reason'> {
+  const { requester } = known
+  const run = known.gathered?.facts.run
+  const others = known.allowance?.others ?? []
+  return {
+    exchange_id: known.exchangeId,
+    ...(requester && whoAsks(known, requester.workload)),
+    ...(run && { run: describeRun(run) }),
+    request: describeRequest(known),
+    ...(known.allowance && { policy: policyOf(known.allowance) }),
+    ...(others.length > 0 && { other_policies: others }),
+    ...(requester && { revocation_check: requester.workload.revocationCheck }),
+    duration_ms: now.getTime() - known.startedAt.getTime(),
+  }
+}
+
+function outcomeOf(known: Known, what: Recordable): Pick<AuditData, 'outcome' | 'reason'> & Partial<AuditData> {
+  switch (what.kind) {
+    case 'intended':
+      return { outcome: 'intended', reason: 'intended', ...under(what.grant) }
+    case 'granted':
+      return {
+        outcome: 'granted',
+        reason: 'granted',
+        ...under(what.grant),
+        token: describeToken(what.grant, what.issued),
+      }
+    case 'authorized':
+      return { outcome: 'authorized', reason: 'authorized', ...describeAuthorization(known, what.authorization) }
+    case 'refused':
+      return describeRefusal(what.problem)
+  }
+}
+
+/** For a CustomRun the subject is the run's ServiceAccount, and the controller stands in `actor`. */
+function whoAsks(known: Known, workload: WorkloadClaims): Pick<AuditData, 'subject' | 'actor'> {
+  if (known.requester?.kind !== 'customrun') return { subject: describeWorkload(workload) }
+  const { namespace } = known.requester.reference
+  const serviceAccounts = known.gathered?.facts.subject.serviceAccounts ?? []
+  return {
+    subject: { cluster: workload.cluster, namespace, service_account: serviceAccounts.join(' ') },
+    actor: describeWorkload(workload),
+  }
+}
+
+function describeWorkload(workload: WorkloadClaims): AuditSubject {
+  return {
+    cluster: workload.cluster,
+    namespace: workload.namespace,
+    service_account: workload.serviceAccount.name,
+    service_account_uid: workload.serviceAccount.uid,
+    pod: workload.pod.name,
+    pod_uid: workload.pod.uid,
+    ...(workload.node && { node: workload.node.name }),
+    credential_id: workload.credentialId,
+  }
+}
+
+function describeRun(run: Run): AuditRun {
+  return {
+    assurance: run.assurance,
+    ...(run.pipeline && { pipeline: run.pipeline }),
+    ...(run.pipelineRun && { pipeline_run: run.pipelineRun.name, pipeline_run_uid: run.pipelineRun.uid }),
+    ...(run.task && { task: run.task }),
+    ...(run.taskRun && { task_run: run.taskRun.name, task_run_uid: run.taskRun.uid }),
+    ...(run.customRun && { custom_run: run.customRun.name, custom_run_uid: run.customRun.uid }),
+    ...(run.initiator && { initiator: run.initiator }),
+  }
+}
+
+function describeRequest({ incoming, request }: Known): AuditRequest {
+  return {
+    door: incoming.door,
+    ...(request && { grant_type: request.grantType }),
+    ...(request?.audience && { audience: request.audience }),
+    ...(request?.scopes && { scope: request.scopes }),
+    ...(request?.policy && { policy: request.policy }),
+    ...(request?.requestedExpirySeconds && { requested_expiry_seconds: request.requestedExpirySeconds }),
+    ...(incoming.peerAddress && { peer_address: incoming.peerAddress }),
+  }
+}
+
+function policyOf({ policy, provider, rbac }: Allowance): AuditPolicy {
+  return describePolicy(policy, provider, rbac)
+}
+
+function describePolicy(policy: Policy, provider: Provider | undefined, rbac: readonly ScopeAccess[]): AuditPolicy {
+  return {
+    name: policy.name,
+    namespace: policy.namespace,
+    uid: policy.uid,
+    generation: policy.generation,
+    provider: policy.spec.providerRef.name,
+    provider_generation: provider?.generation ?? 0,
+    rbac: rbac.map(({ resourceName, isAllowed }) => ({ resource_name: resourceName, is_allowed: isAllowed })),
+  }
+}
+
+function under({ authorizationId }: Grant): Pick<AuditData, 'authorization_id'> {
+  return authorizationId === undefined ? {} : { authorization_id: authorizationId }
+}
+
+function describeToken(grant: Grant, issued: IssuedToken): NonNullable<AuditData['token']> {
+  return {
+    jti: issued.jti,
+    issuer: issued.issuer,
+    audience: grant.allowance.audience,
+    scope: issued.scopes,
+    issued_at: rfc3339(grant.issuedAt),
+    expires_at: rfc3339(issued.expiresAt),
+  }
+}
+
+function describeAuthorization(known: Known, authorization: Authorization): Partial<AuditData> {
+  const { allowance, into } = authorization
+  return {
+    authorization_id: authorization.id,
+    authorization_digest: authorization.digest,
+    authorization_expires_at: rfc3339(authorization.expiresAt),
+    run: {
+      ...describeRun(allowance.run),
+      into: into.map(({ task, serviceAccount }) => ({ task, service_account: serviceAccount })),
+    },
+    request: { ...describeRequest(known), audience: allowance.audience, scope: allowance.scopes },
+  }
+}
+
+function describeRefusal(problem: Problem): Pick<AuditData, 'outcome' | 'reason'> & Partial<AuditData> {
+  const refusal = {
+    outcome: problem.row.outcome,
+    reason: problem.reason,
+    ...(problem.detail && { detail: problem.detail }),
+  }
+  if (!(problem instanceof Refused)) return refusal
+  const { candidate, refusal: verdict } = problem.judgement
+  const policy = describePolicy(candidate.policy, candidate.provider, candidate.rbac)
+  return { ...refusal, policy: { ...policy, ...(verdict && { rule: verdict.rule }) } }
+}
+
+function subjectLine({ requester, gathered }: Known): string {
+  if (requester === undefined) return 'unknown'
+  const namespace = requester.kind === 'customrun' ? requester.reference.namespace : requester.workload.namespace
+  const run = gathered === undefined ? undefined : runObject(gathered.facts.run)
+  const fallback = requester.kind === 'customrun' ? requester.reference.name : requester.workload.pod.name
+  return `${namespace}/${run?.name ?? fallback}`
+}
