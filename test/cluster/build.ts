@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
-import { access, mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from './rig/command.ts'
+import { exists } from './rig/files.ts'
 import { withLock } from './rig/lock.ts'
 import { cache } from './rig/places.ts'
 import { fail, RigError, say } from './rig/progress.ts'
@@ -141,13 +142,6 @@ function kubernetesVersionFlags(): string {
       ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version'].map((path) => `-X ${path}.${key}=${value}`),
     )
     .join(' ')
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }
 
 if (import.meta.main) {

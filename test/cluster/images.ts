@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { access, chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BuiltModule, buildBinaries } from './build.ts'
@@ -7,6 +7,7 @@ import { packImage } from './images/archive.ts'
 import { busybox, nodeBase, pause, type Recipe, tektonProgram } from './images/base.ts'
 import type { Image } from './images/image.ts'
 import { buildProductImages } from './images/product.ts'
+import { exists } from './rig/files.ts'
 import { withLock } from './rig/lock.ts'
 import { cache } from './rig/places.ts'
 import { fail, say } from './rig/progress.ts'
@@ -46,13 +47,7 @@ async function make(name: string, recipe: Recipe, input: string): Promise<Image>
   const key = hash.digest('hex').slice(0, 12)
   const archive = join(cache, 'images', `${name}-${key}.tar`)
   const image = { name, reference: referenceOf(name), archive, key }
-  if (
-    await access(archive).then(
-      () => true,
-      () => false,
-    )
-  )
-    return image
+  if (await exists(archive)) return image
 
   say(`making image ${image.reference}`)
   const root = await mkdtemp(join(tmpdir(), `image-${name}-`))

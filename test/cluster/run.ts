@@ -1,11 +1,14 @@
-import { spawn } from 'node:child_process'
 import { join } from 'node:path'
+import { follow } from './rig/command.ts'
 import { enterCommand, importIntoRunning, runningCluster } from './rig/entry.ts'
+import { insideEnvironment } from './rig/environment.ts'
 import { tryLock } from './rig/lock.ts'
 import { runInNamespaces } from './rig/namespaces.ts'
 import { logs, repository } from './rig/places.ts'
 import { prepareCluster } from './rig/prepare.ts'
 import { fail, RigError, say } from './rig/progress.ts'
+
+const { KUBECONFIG } = process.env
 
 /**
  * `npm run test:cluster [-- vitest arguments]`: the cluster tests, on a fresh cluster of their own; on the one that
@@ -14,9 +17,9 @@ import { fail, RigError, say } from './rig/progress.ts'
 async function main(): Promise<number> {
   const vitest = [process.execPath, join(repository, 'node_modules/vitest/vitest.mjs')]
   const command = [...vitest, 'run', '--project', 'cluster', ...process.argv.slice(2)]
-  if (process.env['KUBECONFIG']) {
-    say(`KUBECONFIG is set: testing on ${process.env['KUBECONFIG']}, no cluster is started`)
-    return follow(command)
+  if (KUBECONFIG) {
+    say(`KUBECONFIG is set: testing on ${KUBECONFIG}, no cluster is started`)
+    return follow(command, { cwd: repository })
   }
   if (await tryLock('cluster')) {
     const code = await runInNamespaces(await prepareCluster(command))
@@ -31,17 +34,7 @@ async function main(): Promise<number> {
   }
   say('testing on the cluster that `npm run cluster` keeps running')
   await importIntoRunning()
-  return follow(enterCommand(running, command))
-}
-
-function follow(command: readonly string[]): Promise<number> {
-  const [program = '', ...args] = command
-  const child = spawn(program, args, { cwd: repository, stdio: 'inherit' })
-  process.on('SIGINT', () => undefined)
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code) => resolve(code ?? 1))
-  })
+  return follow(enterCommand(running, command), { cwd: repository, env: insideEnvironment() })
 }
 
 main().then((code) => process.exit(code), fail)

@@ -20,6 +20,10 @@ export interface KubeObject {
   readonly kind: string
   readonly metadata: ObjectMeta
   // biome-ignore lint/suspicious/noExplicitAny: tests reach into objects of many kinds; a cast per field would hide more than it shows
+  readonly spec?: any
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  readonly status?: any
+  // biome-ignore lint/suspicious/noExplicitAny: as above
   readonly [field: string]: any
 }
 

@@ -14,8 +14,8 @@ export interface Login {
 interface Entry {
   readonly name: string
   readonly context?: { readonly cluster: string; readonly user: string }
-  readonly cluster?: Record<string, string>
-  readonly user?: Record<string, string>
+  readonly cluster?: Readonly<Record<string, string>> & { readonly server?: string }
+  readonly user?: Readonly<Record<string, string>> & { readonly token?: string }
 }
 
 interface Kubeconfig {
@@ -32,8 +32,8 @@ export async function readKubeconfig(file: string): Promise<Login> {
     entries.find((entry) => entry.name === name)
   const context = named(config.contexts, config['current-context'])?.context
   const cluster = named(config.clusters, context?.cluster)?.cluster
-  const user = named(config.users, context?.user)?.user ?? {}
-  const server = cluster?.['server']
+  const user = named(config.users, context?.user)?.user
+  const server = cluster?.server
   if (!cluster || !server) throw new Error(`${file} has no cluster in its current context`)
   const directory = dirname(file)
   return {
@@ -41,13 +41,17 @@ export async function readKubeconfig(file: string): Promise<Login> {
     authority: await content(directory, cluster, 'certificate-authority'),
     certificate: await content(directory, user, 'client-certificate'),
     key: await content(directory, user, 'client-key'),
-    token: user['token'],
+    token: user?.token,
   }
 }
 
-async function content(directory: string, from: Record<string, string>, name: string): Promise<string | undefined> {
-  const inline = from[`${name}-data`]
+async function content(
+  directory: string,
+  from: Readonly<Record<string, string>> | undefined,
+  name: string,
+): Promise<string | undefined> {
+  const inline = from?.[`${name}-data`]
   if (inline) return Buffer.from(inline, 'base64').toString()
-  const file = from[name]
+  const file = from?.[name]
   return file ? await readFile(resolve(directory, file), 'utf8') : undefined
 }

@@ -17,7 +17,7 @@ export const pause: Recipe = async (root) => {
 /** A shell with the usual tools, for steps; also Tekton's shell image. */
 export const busybox: Recipe = async (root) => {
   await skeleton(root)
-  await installBusybox(join(root, 'bin'))
+  await installBusybox(root)
   return { Cmd: ['/bin/sh'] }
 }
 
@@ -51,7 +51,7 @@ export const nodeBase: Recipe = async (root) => {
     await rm(join(root, folder), { recursive: true, force: true })
   }
   await bundleRootCertificates(root)
-  await installBusybox(join(root, 'bin'))
+  await installBusybox(root)
   await mkdir(join(root, 'usr/local/bin'), { recursive: true })
   await copyFile(process.execPath, join(root, 'usr/local/bin/node'))
   return { Cmd: ['node'], Env: [`PATH=${searchPath}`, `NODE_VERSION=${process.versions.node}`] }
@@ -73,12 +73,16 @@ async function skeleton(root: string): Promise<void> {
   await mkdir(join(root, 'home/node'), { recursive: true })
 }
 
-async function installBusybox(directory: string): Promise<void> {
+async function installBusybox(root: string): Promise<void> {
+  const directory = join(root, 'bin')
   const program = await busyboxProgram()
   await cp(program, join(directory, 'busybox'), { dereference: true })
   for (const name of (await run(program, ['--list'])).trim().split('\n')) {
     if (name !== 'busybox') await symlink('busybox', join(directory, name))
   }
+  // where scripts look for it
+  await mkdir(join(root, 'usr/bin'), { recursive: true })
+  await symlink('../../bin/busybox', join(root, 'usr/bin/env'))
 }
 
 async function busyboxProgram(): Promise<string> {

@@ -1,8 +1,9 @@
 import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { access, glob, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { glob, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { run } from '../rig/command.ts'
+import { exists, liesOnOverlay } from '../rig/files.ts'
 import { cache, repository } from '../rig/places.ts'
 import { say } from '../rig/progress.ts'
 import type { Image } from './image.ts'
@@ -57,10 +58,8 @@ async function buildImage(reference: string, dockerfile: string, base: Image, ar
 async function buildah(args: readonly string[]): Promise<string> {
   const store = join(cache, 'buildah')
   await mkdir(store, { recursive: true })
-  const { stdout: driver } = { stdout: (await run('stat', ['-f', '-c', '%T', store])).trim() }
   const places = ['--root', join(store, 'root'), '--runroot', join(store, 'run')]
-  // an overlay cannot lie on an overlay, as in most containers
-  const storage = ['--storage-driver', driver.startsWith('overlay') ? 'vfs' : 'overlay']
+  const storage = ['--storage-driver', (await liesOnOverlay(store)) ? 'vfs' : 'overlay']
   return run('unshare', ['-m', 'buildah', ...places, ...storage, ...args])
 }
 
@@ -95,11 +94,4 @@ async function addFile(hash: Hash, file: string): Promise<void> {
   if (!(await stat(path)).isFile()) return
   hash.update(`\0${file}\0`)
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer)
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }

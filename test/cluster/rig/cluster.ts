@@ -131,9 +131,9 @@ async function startNode(supervisor: Supervisor, built: Built, kube: Kube, conta
 
 /** Whether pods can be scheduled to a node: the controller manager takes the taint off a moment after it is Ready. */
 export function acceptsPods(node: KubeObject): boolean {
-  const conditions: readonly { type: string; status: string }[] = node['status']?.conditions ?? []
+  const conditions: readonly { type: string; status: string }[] = node.status?.conditions ?? []
   const ready = conditions.some((condition) => condition.type === 'Ready' && condition.status === 'True')
-  return ready && !node['spec'].taints
+  return ready && !node.spec.taints
 }
 
 async function answers(url: string): Promise<boolean> {

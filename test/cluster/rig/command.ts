@@ -9,6 +9,25 @@ export interface CommandOptions {
   readonly onLine?: (line: string) => void
 }
 
+/** Runs a command in this terminal and gives its exit code. Ctrl-C is the command's to answer, in its own way. */
+export async function follow(
+  command: readonly string[],
+  options: { readonly cwd?: string; readonly env?: NodeJS.ProcessEnv } = {},
+): Promise<number> {
+  const [program = '', ...args] = command
+  const ignore = (): void => undefined
+  process.on('SIGINT', ignore)
+  try {
+    const child = spawn(program, args, { ...options, stdio: 'inherit' })
+    return await new Promise((resolve, reject) => {
+      child.once('error', (error) => reject(new RigError(`${program} cannot be run: ${error.message}`)))
+      child.once('exit', (code) => resolve(code ?? 1))
+    })
+  } finally {
+    process.off('SIGINT', ignore)
+  }
+}
+
 /** Runs a command to its end and gives its stdout; a failure carries the end of its stderr. */
 export async function run(command: string, args: readonly string[], options: CommandOptions = {}): Promise<string> {
   const child = spawn(command, args, {

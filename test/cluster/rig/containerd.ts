@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Image } from '../images/image.ts'
 import { run } from './command.ts'
+import { liesOnOverlay } from './files.ts'
 import { bridge, hostAddress, podRange } from './places.ts'
 import type { Component } from './supervisor.ts'
 
@@ -18,14 +19,13 @@ export async function configureContainerd(directory: string, root: string): Prom
   await mkdir(network, { recursive: true })
   const socket = join(directory, 'containerd.sock')
   const configuration = join(directory, 'containerd.toml')
+  await mkdir(root, { recursive: true })
+  const driver = (await liesOnOverlay(root)) ? 'native' : 'overlayfs'
   await writeFile(
     join(network, '10-bridge.conflist'),
     JSON.stringify(networkConfiguration(join(directory, 'addresses'))),
   )
-  await writeFile(
-    configuration,
-    containerdConfiguration({ directory, root, socket, network, driver: await snapshotter(root) }),
-  )
+  await writeFile(configuration, containerdConfiguration({ directory, root, socket, network, driver }))
   return { root, socket, component: { name: 'containerd', command: 'containerd', args: ['-c', configuration] } }
 }
 
@@ -37,12 +37,6 @@ export async function importImage(socket: string, image: Image): Promise<void> {
 export async function containerdAnswers(socket: string): Promise<true> {
   await run('ctr', ['-a', socket, 'version'])
   return true
-}
-
-// an overlay cannot lie on an overlay, as in most containers
-async function snapshotter(root: string): Promise<string> {
-  await mkdir(root, { recursive: true })
-  return (await run('stat', ['-f', '-c', '%T', root])).startsWith('overlay') ? 'native' : 'overlayfs'
 }
 
 /** One bridge, and no masquerading: a pod reaches this machine's rig and nothing beyond it. */

@@ -98,6 +98,8 @@ export function kubeProxy(built: BuiltModule): Component {
     'bind-address': hostAddress,
     'healthz-bind-address': '127.0.0.1:10256',
     'metrics-bind-address': '127.0.0.1:10249',
+    // a Service can be used at once instead of within a second
+    'iptables-min-sync-period': '50ms',
     // these are settings of the machine, which a network namespace may not change
     'conntrack-max-per-core': '0',
     'conntrack-tcp-timeout-established': '0',

@@ -66,13 +66,13 @@ async function addressesOf(kube: Kube, labels: readonly string[]): Promise<reado
   if (zone.join('.') !== 'svc.cluster.local') return undefined
   const found = await kube.find(`/api/v1/namespaces/${namespace}/services/${service}`)
   if (!found) return undefined
-  if (found['spec'].clusterIP !== 'None') return [found['spec'].clusterIP]
+  if (found.spec.clusterIP !== 'None') return [found.spec.clusterIP]
   const slices = await kube.list(`/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`, {
     labelSelector: `kubernetes.io/service-name=${service}`,
   })
   type Endpoint = { addresses: string[]; conditions?: { ready?: boolean } }
   return slices
-    .flatMap((slice): Endpoint[] => slice['endpoints'] ?? [])
+    .flatMap(({ endpoints = [] }): readonly Endpoint[] => endpoints)
     .filter((endpoint) => endpoint.conditions?.ready !== false)
     .flatMap((endpoint) => endpoint.addresses)
 }

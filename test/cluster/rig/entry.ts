@@ -1,10 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { buildBinaries } from '../build.ts'
 import { buildImages } from '../images.ts'
 import { importImage } from './containerd.ts'
-import { kubeconfigOf } from './credentials.ts'
-import { type ClusterFacts, factsVariable } from './facts.ts'
+import type { ClusterFacts } from './facts.ts'
 import { entryFile } from './namespaces.ts'
 import { factsFile, state } from './places.ts'
 import { namesOf } from './prepare.ts'
@@ -27,15 +26,10 @@ export async function runningCluster(): Promise<RunningCluster | undefined> {
   }
 }
 
-/** The command line that runs a command inside. */
+/** The command line that runs a command inside; it wants `insideEnvironment`. */
 export function enterCommand(running: RunningCluster, command: readonly string[]): readonly string[] {
-  const environment = [
-    `KUBECONFIG=${kubeconfigOf(state, 'admin')}`,
-    `${factsVariable}=${factsFile}`,
-    `PATH=${[join(state, 'bin'), process.env['PATH'] ?? ''].join(delimiter)}`,
-  ]
   const enter = ['nsenter', '-t', String(running.pid), '-n', '-m', '-p', `--wd=${process.cwd()}`]
-  return [...enter, 'env', ...environment, ...command]
+  return [...enter, ...command]
 }
 
 /** Brings the running rig's product images to the state of the repository. */

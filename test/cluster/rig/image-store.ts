@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { access, mkdir, rename, rm } from 'node:fs/promises'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Image } from '../images/image.ts'
 import type { Images } from '../images.ts'
 import { run } from './command.ts'
 import { configureContainerd, containerdAnswers, importImage } from './containerd.ts'
+import { exists } from './files.ts'
 import { withLock } from './lock.ts'
 import { cache } from './places.ts'
 import { say } from './progress.ts'
@@ -69,11 +70,4 @@ async function layer(images: readonly Image[], from: string | undefined): Promis
   await rm(directory, { recursive: true, force: true })
   say(`imported images in ${((performance.now() - began) / 1000).toFixed(1)} s`)
   return store
-}
-
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    () => false,
-  )
 }

@@ -1,9 +1,9 @@
-import { spawn } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { makeSnapshot, startCluster } from './cluster.ts'
-import { factsVariable } from './facts.ts'
-import { factsFile, hostAddress, repository, state } from './places.ts'
+import { follow } from './command.ts'
+import { insideEnvironment } from './environment.ts'
+import { hostAddress, repository, state } from './places.ts'
 import type { Plan } from './plan.ts'
 import { fail, say } from './progress.ts'
 import { Supervisor } from './supervisor.ts'
@@ -17,31 +17,10 @@ async function main(): Promise<number> {
   }
   const began = performance.now()
   const supervisor = new Supervisor()
-  const facts = await startCluster(supervisor, plan)
+  await startCluster(supervisor, plan)
   say(`cluster ready after ${((performance.now() - began) / 1000).toFixed(1)} s`)
-  const work = plan.command ? follow(plan.command, facts.kubeconfig) : stay()
+  const work = plan.command ? follow(plan.command, { cwd: repository, env: insideEnvironment() }) : stay()
   return Promise.race([work, supervisor.ended])
-}
-
-/** Runs the command on the cluster and gives its exit code. */
-function follow(command: readonly string[], kubeconfig: string): Promise<number> {
-  const [program = '', ...args] = command
-  const child = spawn(program, args, {
-    cwd: repository,
-    stdio: 'inherit',
-    env: {
-      ...process.env,
-      KUBECONFIG: kubeconfig,
-      [factsVariable]: factsFile,
-      PATH: [join(state, 'bin'), process.env['PATH'] ?? ''].join(delimiter),
-    },
-  })
-  // Ctrl-C reaches the command too, which ends in its own way; its exit code is awaited
-  process.on('SIGINT', () => undefined)
-  return new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('exit', (code) => resolve(code ?? 1))
-  })
 }
 
 function stay(): Promise<number> {

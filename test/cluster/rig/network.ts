@@ -1,7 +1,7 @@
 import { mkdir, realpath, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { run } from './command.ts'
-import { bridge, hostAddress, state } from './places.ts'
+import { bridge, hostAddress, serviceRange, state } from './places.ts'
 
 /**
  * Folders that some component writes to wherever it is told to put its files: shim sockets and network namespaces
@@ -35,6 +35,8 @@ export async function createBridge(): Promise<void> {
     `link add ${bridge} type bridge`,
     `addr add ${hostAddress}/24 dev ${bridge}`,
     `link set ${bridge} up`,
+    // kube-proxy's rules see a packet only after a route has been found for it
+    `route add ${serviceRange} dev ${bridge}`,
   ]) {
     await run('ip', command.split(' '))
   }

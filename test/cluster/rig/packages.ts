@@ -1,7 +1,9 @@
-import { access } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
 import { run } from './command.ts'
+import { exists } from './files.ts'
 import { RigError, say } from './progress.ts'
+
+const { PATH = '' } = process.env
 
 /** What the rig takes from the distribution: Debian package and a file that shows it is there. */
 const needed: Readonly<Record<string, string>> = {
@@ -42,13 +44,9 @@ export async function ensurePackages(): Promise<void> {
 }
 
 async function present(file: string): Promise<boolean> {
-  const places = file.startsWith('/') ? [''] : [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin']
+  const places = file.startsWith('/') ? [''] : [...PATH.split(delimiter), '/usr/sbin', '/sbin']
   for (const place of places) {
-    const found = await access(join(place, file)).then(
-      () => true,
-      () => false,
-    )
-    if (found) return true
+    if (await exists(join(place, file))) return true
   }
   return false
 }

@@ -4,8 +4,10 @@ import { join, resolve } from 'node:path'
 /** The repository this rig tests. */
 export const repository = resolve(import.meta.dirname, '../../..')
 
+const { XDG_CACHE_HOME } = process.env
+
 /** Everything that may be kept between runs; deleting it costs a cold build and nothing else. */
-export const cache = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'tekton-token-broker')
+export const cache = join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'tekton-token-broker')
 
 /** Logs of the newest run. They outlive it, because they are read after something went wrong. */
 export const logs = join(cache, 'logs')
