@@ -1,0 +1,30 @@
+import type { KubeObject } from './api.ts'
+
+/** Neither null nor an array. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/**
+ * What enters from the API server: `managedFields` go, as they are half of many objects and nobody reads them, and
+ * items of built-in lists, which come without them, get `apiVersion` and `kind`. Changes the object it is given.
+ */
+export function tidyObject<T extends KubeObject>(
+  object: Record<string, unknown>,
+  listed?: { readonly apiVersion: unknown; readonly kind: unknown },
+): T {
+  const metadata = object['metadata']
+  if (isRecord(metadata)) delete metadata['managedFields']
+  if (listed && object['kind'] === undefined && typeof listed.kind === 'string') {
+    object['apiVersion'] = listed.apiVersion
+    object['kind'] = listed.kind.replace(/List$/, '')
+  }
+  return object as unknown as T
+}
+
+/** Whether the parts that {@link KubeObject} promises are there. */
+export function isKubeObject(value: unknown): value is Record<string, unknown> {
+  if (!isRecord(value)) return false
+  const metadata = value['metadata']
+  return isRecord(metadata) && typeof metadata['name'] === 'string' && typeof metadata['resourceVersion'] === 'string'
+}
