@@ -82,24 +82,43 @@ function authorized({ id, allowance, expiresAt }: Authorization, exchangeId: str
   }
 }
 
-/** @see RFC 6749 §5.2; RFC 7523 §3.1 asks for `invalid_grant` where RFC 8693 §2.2.2 asks for `invalid_request` */
-function refused({ problem, exchangeId, isJwtBearer }: Extract<Outcome, { kind: 'refused' }>): Answer {
-  const { row } = problem
-  const isAssertionAtFault =
-    isJwtBearer && (problem.reason.startsWith('subject_token') || problem.reason.startsWith('workload'))
+/** A refusal before a body was read or a caller was known. */
+export function countedAnswer(problem: Problem, _proof: Counted): Answer {
+  return problemAnswer(problem)
+}
+
+/** A success of the endpoints beside `/token`, whose record is durable where it changes anything. */
+export function jsonAnswer(body: object): Answer {
+  return { status: 200, headers: commonHeaders, body: JSON.stringify(body) }
+}
+
+/** A problem as an OAuth error. `exchange_id` is the key into the audit stream, where there is a record. */
+export function problemAnswer(problem: Problem, exchangeId?: string): Answer {
+  const { status, oauth } = problem.row
   return {
-    status: row.status,
-    headers: { ...commonHeaders, ...extraHeaders(row.status) },
+    status,
+    headers: { ...commonHeaders, ...extraHeaders(status) },
     body: JSON.stringify({
-      error: isAssertionAtFault ? 'invalid_grant' : row.oauth,
+      error: oauth,
       error_description: problem.mend,
-      exchange_id: exchangeId,
+      ...(exchangeId !== undefined && { exchange_id: exchangeId }),
     }),
   }
+}
+
+/** @see RFC 6749 §5.2; RFC 7523 §3.1 asks for `invalid_grant` where RFC 8693 §2.2.2 asks for `invalid_request` */
+function refused({ problem, exchangeId, isJwtBearer }: Extract<Outcome, { kind: 'refused' }>): Answer {
+  const { reason } = problem
+  const isAssertionAtFault = isJwtBearer && (reason.startsWith('subject_token') || reason.startsWith('workload'))
+  const answered = problemAnswer(problem, exchangeId)
+  if (!isAssertionAtFault) return answered
+  return { ...answered, body: JSON.stringify({ ...JSON.parse(answered.body), error: 'invalid_grant' }) }
 }
 
 function extraHeaders(status: number): Record<string, string> {
   if (status === 405) return { Allow: 'POST' }
   if (status === 401) return { 'WWW-Authenticate': 'Bearer realm="tokenbroker"' }
+  // The rest of an over-long body is not worth reading.
+  if (status === 413) return { Connection: 'close' }
   return status === 503 || status === 429 ? { 'Retry-After': retryAfterSeconds } : {}
 }

@@ -1,0 +1,125 @@
+import { z } from 'zod'
+import { name } from '../core/crd/fields.ts'
+
+const port = z.int().min(0).max(65_535)
+const path = z.string().min(1).max(4096)
+
+const isLoopback = (address: string) => address === '127.0.0.1' || address === '::1'
+
+const listener = z.strictObject({
+  address: z.union([z.ipv4(), z.ipv6()]).describe('Address to listen on.'),
+  port: port.describe('Port; 0 takes a free one.'),
+  tls: z
+    .strictObject({
+      certFile: path.describe('PEM certificate chain; followed when it changes.'),
+      keyFile: path.describe('PEM private key; followed when it changes.'),
+    })
+    .optional()
+    .describe('Certificate; may only be left out on loopback, or on a listener that says so.'),
+})
+
+const tlsListener = listener.refine(({ address, tls }) => tls !== undefined || isLoopback(address), {
+  message: 'tls is required on any address but loopback: tokens would travel in clear text',
+  path: ['tls'],
+})
+
+/** A URL that can be an issuer. @see RFC 8414 §2: no query, no fragment; and here no trailing slash */
+const issuer = z
+  .string()
+  .max(512)
+  .regex(/^https?:\/\/[^\s?#]+[^\s?#/]$/, 'expected a URL without query, fragment and trailing slash')
+
+const cluster = z.strictObject({
+  name: name.describe('Name of the cluster in records; an issuer URL alone does not identify a cluster.'),
+  issuer: z.string().min(1).max(512).describe('Issuer (--service-account-issuer) of its ServiceAccount tokens.'),
+  kubeconfig: path.optional().describe('Kubeconfig file. Default: the ServiceAccount that the broker runs as.'),
+  context: z.string().max(253).optional().describe('Context of the kubeconfig. Default: its current one.'),
+  maxTokenLifetimeSeconds: z
+    .int()
+    .min(600)
+    .max(86_400)
+    .optional()
+    .describe('Longest life of a subject token. Default: 3600, and 600 where revocationCheck is none.'),
+  revocationCheck: z
+    .enum(['token-review', 'none'])
+    .default('token-review')
+    .describe('none: the API server is not asked whether the pod still exists; records say so.'),
+})
+
+const caller = z.strictObject({
+  namespace: name.describe('Namespace of the caller.'),
+  serviceAccount: name.describe('ServiceAccount of the caller.'),
+  audiences: z.array(z.string().min(1).max(512)).min(1).max(64).describe('Audiences it may ask about.'),
+})
+
+/** The broker's configuration file. Every key is in docs/reference/broker-config.md. */
+export const brokerConfig = z.strictObject({
+  name: name.default('tokenbroker').describe('Name of this broker in records; the pod name where there are several.'),
+  issuer: issuer.describe('Issuer URL of the tokens; also the audience that pods ask for in their projected token.'),
+  listeners: z.strictObject({
+    token: tlsListener.describe('/token, /authorize, /introspect, /revoke, /runs/end.'),
+    discovery: listener.describe('Metadata and keys; may be public, so clear text is allowed (behind an ingress).'),
+    metrics: listener.describe('/livez, /readyz, /metrics.'),
+  }),
+  clusters: z.array(cluster).min(1).max(32).describe('Clusters whose pods may ask.'),
+  controller: z
+    .strictObject({
+      namespace: name.describe('Namespace of the controller.'),
+      serviceAccount: name.describe('ServiceAccount of the controller.'),
+    })
+    .optional()
+    .describe('Who may act for CustomRuns and report the end of runs. Without it nobody may.'),
+  keys: z.strictObject({ directory: path.describe('Directory of the signing keys; made at the first start.') }),
+  audit: z.strictObject({
+    directory: path.describe('Directory of the journal; a volume of its own that outlives the pod.'),
+    durability: z
+      .enum(['fdatasync', 'memory'])
+      .default('fdatasync')
+      .describe('memory loses records when the process dies: for measurements only.'),
+    acceptNewEpoch: z
+      .boolean()
+      .default(false)
+      .describe('Start a new chain although the old one cannot be verified; recorded. For one start after damage.'),
+  }),
+  introspection: z
+    .strictObject({ callers: z.array(caller).max(256).describe('Who may introspect tokens of which audiences.') })
+    .default({ callers: [] })
+    .describe('Callers of /introspect.'),
+  limits: z
+    .strictObject({
+      requestsPerSecondPerPod: z.number().positive().max(1_000_000).default(20).describe('Rate of one pod.'),
+      burstPerPod: z.number().positive().max(1_000_000).default(40).describe('Requests a pod may make at once.'),
+      requestsPerSecondPerNamespace: z
+        .number()
+        .positive()
+        .max(1_000_000)
+        .default(200)
+        .describe('Rate of one namespace.'),
+      burstPerNamespace: z
+        .number()
+        .positive()
+        .max(1_000_000)
+        .default(400)
+        .describe('Requests a namespace may make at once.'),
+      requestTimeoutMs: z.int().min(100).max(60_000).default(8000).describe('Longest time for one request.'),
+    })
+    .prefault({})
+    .describe('Limits of the token listener.'),
+  shutdownGraceSeconds: z.number().positive().max(600).default(20).describe('Time for running requests at SIGTERM.'),
+})
+
+export type BrokerConfig = z.output<typeof brokerConfig>
+
+/** Shown beside the problems of a file that cannot be used, and in the documentation. */
+export const exampleConfig = `
+issuer: https://tokenbroker.example.com
+listeners:
+  token: {address: 0.0.0.0, port: 8443, tls: {certFile: /etc/tokenbroker/tls/tls.crt, keyFile: /etc/tokenbroker/tls/tls.key}}
+  discovery: {address: 0.0.0.0, port: 8080}
+  metrics: {address: 0.0.0.0, port: 9090}
+clusters:
+- {name: main, issuer: https://kubernetes.default.svc.cluster.local}
+controller: {namespace: tokenbroker-system, serviceAccount: tokenbroker-controller}
+keys: {directory: /var/lib/tokenbroker/keys}
+audit: {directory: /var/lib/tokenbroker/audit}
+`
