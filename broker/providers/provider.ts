@@ -20,6 +20,8 @@ export type Grant = Brand<GrantFields, 'Grant'>
 
 export interface IssuedToken {
   readonly accessToken: Secret
+  /** As the issuer states it; nothing but `Bearer` is released. @see RFC 6749 §5.1 */
+  readonly tokenType: string
   readonly expiresAt: Date
   /** Granted scopes as the issuer states them; checked against the grant before release. */
   readonly scopes: readonly string[]
@@ -58,5 +60,7 @@ export interface TokenProvider<C> {
     readonly isAdjustable: boolean
     readonly isRevocable: boolean
   }
+  /** A configuration that works: for the conformance suite and the documentation. */
+  readonly example: C
   exchange(grant: Grant, config: C, upstream: Upstream, signal: AbortSignal): Promise<IssuedToken>
 }
