@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from './rig/command.ts'
 import { exists } from './rig/files.ts'
+import { markUsed } from './rig/keep.ts'
 import { withLock } from './rig/lock.ts'
 import { cache } from './rig/places.ts'
 import { fail, RigError, say } from './rig/progress.ts'
@@ -75,7 +76,10 @@ export async function moduleSources(name: ModuleName, dependency: string): Promi
 async function buildModule(module: WrapperModule, goVersion: string): Promise<BuiltModule> {
   const key = await moduleKey(module, goVersion)
   const directory = join(cache, 'bin', `${module.name}-${key}`)
-  if (await exists(directory)) return { directory, key }
+  if (await exists(directory)) {
+    await markUsed(directory)
+    return { directory, key }
+  }
   return withLock(`build-${module.name}`, async () => {
     if (!(await exists(directory))) await compile(module, directory)
     return { directory, key }

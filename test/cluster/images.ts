@@ -8,6 +8,7 @@ import { busybox, nodeBase, pause, type Recipe, tektonProgram } from './images/b
 import type { Image } from './images/image.ts'
 import { buildProductImages } from './images/product.ts'
 import { exists } from './rig/files.ts'
+import { markUsed } from './rig/keep.ts'
 import { withLock } from './rig/lock.ts'
 import { cache } from './rig/places.ts'
 import { fail, say } from './rig/progress.ts'
@@ -47,7 +48,10 @@ async function make(name: string, recipe: Recipe, input: string): Promise<Image>
   const key = hash.digest('hex').slice(0, 12)
   const archive = join(cache, 'images', `${name}-${key}.tar`)
   const image = { name, reference: referenceOf(name), archive, key }
-  if (await exists(archive)) return image
+  if (await exists(archive)) {
+    await markUsed(archive)
+    return image
+  }
 
   say(`making image ${image.reference}`)
   const root = await mkdtemp(join(tmpdir(), `image-${name}-`))

@@ -4,6 +4,7 @@ import { glob, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { run } from '../rig/command.ts'
 import { exists, liesOnOverlay } from '../rig/files.ts'
+import { markUsed } from '../rig/keep.ts'
 import { cache, repository } from '../rig/places.ts'
 import { say } from '../rig/progress.ts'
 import type { Image } from './image.ts'
@@ -28,7 +29,8 @@ export async function buildProductImages(base: Image): Promise<Partial<Record<Pr
     if (!(await exists(dockerfile))) continue
     const key = await inputKey(dockerfile, base)
     const archive = join(cache, 'images', `tokenbroker-${name}-${key}.tar`)
-    if (!(await exists(archive))) await buildImage(product.reference, dockerfile, base, archive)
+    if (await exists(archive)) await markUsed(archive)
+    else await buildImage(product.reference, dockerfile, base, archive)
     built[name] = { name: `tokenbroker-${name}`, reference: product.reference, archive, key }
   }
   return built

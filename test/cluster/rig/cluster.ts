@@ -6,6 +6,7 @@ import { configureContainerd, containerdAnswers } from './containerd.ts'
 import * as controlPlane from './control-plane.ts'
 import { createCredentials, kubeconfigOf } from './credentials.ts'
 import { dnsObjects, serveNames } from './dns.ts'
+import { temporaryFolder } from './environment.ts'
 import type { ClusterFacts, ImageNames } from './facts.ts'
 import { copyImageStore } from './image-store.ts'
 import { createBridge, hideTraces } from './network.ts'
@@ -68,6 +69,7 @@ export async function startCluster(
     containerd.then((socket) => startNode(supervisor, built, kube, socket)).then(() => say('node ready')),
     serveNames(kube),
     writeKubectl(built),
+    mkdir(temporaryFolder, { recursive: true }),
   ])
   const facts: ClusterFacts = {
     kubeconfig: kubeconfigOf(state, 'admin'),

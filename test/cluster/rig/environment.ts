@@ -3,6 +3,9 @@ import { kubeconfigOf } from './credentials.ts'
 import { factsVariable } from './facts.ts'
 import { factsFile, state } from './places.ts'
 
+/** Temporary files of whoever works inside; they go with the rig. */
+export const temporaryFolder = join(state, 'tmp')
+
 /** What a command inside the rig finds in its environment: the cluster's login, its facts, and kubectl. */
 export function insideEnvironment(): NodeJS.ProcessEnv {
   const { PATH = '' } = process.env
@@ -10,6 +13,7 @@ export function insideEnvironment(): NodeJS.ProcessEnv {
     ...process.env,
     KUBECONFIG: kubeconfigOf(state, 'admin'),
     [factsVariable]: factsFile,
+    TMPDIR: temporaryFolder,
     PATH: [join(state, 'bin'), PATH].join(delimiter),
   }
 }

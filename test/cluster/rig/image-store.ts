@@ -6,6 +6,7 @@ import type { Images } from '../images.ts'
 import { run } from './command.ts'
 import { configureContainerd, containerdAnswers, importImage } from './containerd.ts'
 import { exists } from './files.ts'
+import { markUsed } from './keep.ts'
 import { withLock } from './lock.ts'
 import { cache } from './places.ts'
 import { say } from './progress.ts'
@@ -19,9 +20,9 @@ import { Supervisor } from './supervisor.ts'
  */
 export async function ensureImageStore(images: Images): Promise<string> {
   return withLock('image-store', async () => {
-    const base = await layer(images.base, undefined)
+    const base = await layer('base', images.base, undefined)
     const product = Object.values(images.product)
-    return product.length > 0 ? layer(product, base) : base
+    return product.length > 0 ? layer('product', product, base) : base
   })
 }
 
@@ -43,17 +44,20 @@ export async function copyImageStore(store: string, target: string): Promise<voi
 }
 
 /** The store that has these images on top of those of another store. */
-async function layer(images: readonly Image[], from: string | undefined): Promise<string> {
+async function layer(name: 'base' | 'product', images: readonly Image[], from: string | undefined): Promise<string> {
   const keys = images.map((image) => [image.reference, image.key])
   const key = createHash('sha256')
     .update(JSON.stringify([from ?? '', keys]))
     .digest('hex')
     .slice(0, 12)
-  const store = join(cache, 'image-stores', key)
-  if (await exists(store)) return store
+  const store = join(cache, 'image-stores', `${name}-${key}`)
+  if (await exists(store)) {
+    await markUsed(store)
+    return store
+  }
 
   const began = performance.now()
-  const directory = join(cache, 'image-stores', `${key}.making`)
+  const directory = join(cache, 'image-stores', `${name}-${key}.making`)
   const root = join(directory, 'root')
   await rm(directory, { recursive: true, force: true })
   await mkdir(directory, { recursive: true })
