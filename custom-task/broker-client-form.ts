@@ -1,6 +1,6 @@
 import type { CustomRunReference } from '../core/identity/run.ts'
 import { grantTypes, tokenTypes } from '../core/oauth/vocabulary.ts'
-import type { Secret } from '../core/secret.ts'
+import { Secret } from '../core/secret.ts'
 
 /** What is asked for. Whatever is absent comes from the policy. */
 export interface TokenAsk {
@@ -13,38 +13,43 @@ export interface TokenAsk {
   readonly customRun?: CustomRunReference | undefined
 }
 
-/** A request on its way out: the place where the caller's credential leaves its Secret. */
+/** A request on its way out. Credentials stay Secrets until the HTTP client writes them to the socket. */
 export interface OutgoingForm {
-  readonly form: URLSearchParams
-  readonly headers: Readonly<Record<string, string>>
+  readonly form: readonly (readonly [name: string, value: string | Secret])[]
+  readonly headers: Readonly<Record<string, string | Secret>>
 }
 
 /** RFC 8693 §2.1; with a CustomRun the caller is the actor and the reference is the subject. */
 export function exchangeForm(ask: TokenAsk, own: Secret): OutgoingForm {
-  const form = new URLSearchParams({ grant_type: grantTypes.tokenExchange })
-  if (ask.customRun === undefined) {
-    form.set('subject_token', own.reveal())
-    form.set('subject_token_type', tokenTypes.jwt)
-  } else {
-    const { namespace, name, uid } = ask.customRun
-    form.set('subject_token', `${namespace}/${name}/${uid}`)
-    form.set('subject_token_type', tokenTypes.customRun)
-    form.set('actor_token', own.reveal())
-    form.set('actor_token_type', tokenTypes.jwt)
-  }
-  if (ask.policy !== undefined) form.set('policy', ask.policy)
-  if (ask.audience !== undefined) form.set('audience', ask.audience)
-  if (ask.scope !== undefined && ask.scope.length > 0) form.set('scope', ask.scope.join(' '))
-  if (ask.requestedExpirySeconds !== undefined) form.set('requested_expiry', String(ask.requestedExpirySeconds))
+  const form: [string, string | Secret][] = [['grant_type', grantTypes.tokenExchange], ...subject(ask.customRun, own)]
+  if (ask.policy !== undefined) form.push(['policy', ask.policy])
+  if (ask.audience !== undefined) form.push(['audience', ask.audience])
+  if (ask.scope !== undefined && ask.scope.length > 0) form.push(['scope', ask.scope.join(' ')])
+  if (ask.requestedExpirySeconds !== undefined) form.push(['requested_expiry', String(ask.requestedExpirySeconds)])
   return { form, headers: {} }
 }
 
 /** A question about a token: RFC 7662 §2.1 and RFC 7009 §2.1 have the same form. */
 export function tokenForm(token: Secret, own: Secret): OutgoingForm {
-  return withBearer(new URLSearchParams({ token: token.reveal() }), own)
+  return withBearer([['token', token]], own)
 }
 
 /** A form whose sender authenticates with its own projected token. */
-export function withBearer(form: URLSearchParams, own: Secret): OutgoingForm {
-  return { form, headers: { authorization: `Bearer ${own.reveal()}` } }
+export function withBearer(form: OutgoingForm['form'], own: Secret): OutgoingForm {
+  return { form, headers: { authorization: new Secret(`Bearer ${own.reveal()}`) } }
+}
+
+function subject(customRun: CustomRunReference | undefined, own: Secret): [string, string | Secret][] {
+  if (customRun === undefined) {
+    return [
+      ['subject_token', own],
+      ['subject_token_type', tokenTypes.jwt],
+    ]
+  }
+  return [
+    ['subject_token', `${customRun.namespace}/${customRun.name}/${customRun.uid}`],
+    ['subject_token_type', tokenTypes.customRun],
+    ['actor_token', own],
+    ['actor_token_type', tokenTypes.jwt],
+  ]
 }

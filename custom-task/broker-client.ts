@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
-import type { Delay, Random } from '../core/io/system.ts'
+import type { HttpClient } from '../core/io/http-client.ts'
+import { parseRetryAfter } from '../core/io/retry-after.ts'
 import type { Secret } from '../core/secret.ts'
 import {
   type Authorized,
@@ -13,26 +14,18 @@ import {
   readTokenAnswer,
 } from './broker-client-answer.ts'
 import { exchangeForm, type OutgoingForm, type TokenAsk, tokenForm, withBearer } from './broker-client-form.ts'
-import { withRetries } from './broker-client-retry.ts'
 import { TokenFileError, type TokenSource } from './broker-client-token-file.ts'
 
-/** What the client needs of an HTTP client: one form out, one JSON answer back, limits of time and size inside. */
-export type PostForm = (
-  url: string,
-  form: URLSearchParams,
-  headers: Readonly<Record<string, string>>,
-  signal: AbortSignal,
-) => Promise<BrokerAnswer>
+/** Only where nothing can have happened yet: no connection, 429 or 503; with jitter, as whole pipelines start at once. */
+const retries = 2
 
 export interface BrokerClientDeps {
   /** The broker's issuer URL; `/token` and the others are below it. */
   readonly url: string
   /** The caller's own projected ServiceAccount token. */
   readonly ownToken: TokenSource
-  readonly postForm: PostForm
+  readonly http: Pick<HttpClient, 'postForm'>
   readonly clock: Clock
-  readonly delay: Delay
-  readonly random: Random
 }
 
 /** A run that ended, by UID. */
@@ -73,24 +66,22 @@ export interface BrokerClient {
 export function createBrokerClient(deps: BrokerClientDeps): BrokerClient {
   const base = deps.url.replace(/\/+$/, '')
 
-  /** One question with its repetitions; the form is built for each, as the token file may have changed meanwhile. */
   async function ask<T extends { readonly kind: string }>(
     path: string,
     build: (own: Secret) => OutgoingForm,
     judge: (answer: BrokerAnswer, sentAt: Date) => T | NotGranted,
     signal: AbortSignal,
   ): Promise<T | NotGranted> {
-    const attempt = async (): Promise<T | NotGranted> => {
-      try {
-        const { form, headers } = build(await deps.ownToken(signal))
-        const sentAt = deps.clock()
-        return judge(await deps.postForm(`${base}${path}`, form, headers, signal), sentAt)
-      } catch (cause) {
-        signal.throwIfAborted()
-        return cause instanceof TokenFileError ? noAnswer(cause, cause.message) : noAnswer(cause)
-      }
+    try {
+      const { form, headers } = build(await deps.ownToken(signal))
+      const sentAt = deps.clock()
+      const answer = await deps.http.postForm(`${base}${path}`, form, { headers, signal, retries })
+      const retryAfterSeconds = parseRetryAfter(answer.headers['retry-after'], deps.clock())
+      return judge({ status: answer.status, retryAfterSeconds, body: answer.body }, sentAt)
+    } catch (cause) {
+      signal.throwIfAborted()
+      return cause instanceof TokenFileError ? noAnswer(cause, cause.message) : noAnswer(cause)
     }
-    return await withRetries(attempt, deps, signal)
   }
 
   return Object.freeze({
@@ -99,8 +90,8 @@ export function createBrokerClient(deps: BrokerClientDeps): BrokerClient {
     authorize: (what: TokenAsk, signal: AbortSignal) =>
       ask<Authorized>('/authorize', (own) => exchangeForm(what, own), readAuthorizeAnswer, signal),
     endRun: (run: RunReference, signal: AbortSignal) => {
-      const form = new URLSearchParams({ run: `${run.namespace}/${run.kind}/${run.name}/${run.uid}` })
-      return ask<Done>('/runs/end', (own) => withBearer(form, own), readDoneAnswer, signal)
+      const reference = `${run.namespace}/${run.kind}/${run.name}/${run.uid}`
+      return ask<Done>('/runs/end', (own) => withBearer([['run', reference]], own), readDoneAnswer, signal)
     },
     introspect: (token: Secret, signal: AbortSignal) =>
       ask<Introspection>('/introspect', (own) => tokenForm(token, own), readIntrospectAnswer, signal),

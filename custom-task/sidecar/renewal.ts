@@ -1,0 +1,44 @@
+import type { Clock } from '../../core/clock.ts'
+import type { Delay, Random } from '../../core/io/system.ts'
+import type { NotGranted } from '../broker-client-answer.ts'
+import { waitAfterFailure, waitAfterGrant } from './schedule.ts'
+import type { TokenCache } from './token-cache.ts'
+import { type TokenTarget, targetKey } from './token-target.ts'
+
+export interface RenewalDeps {
+  readonly cache: Pick<TokenCache, 'peek' | 'renew'>
+  /** Told of every failed attempt; new tokens are told by the cache. */
+  readonly onFailure: (result: NotGranted) => void
+  readonly clock: Clock
+  readonly delay: Delay
+  readonly random: Random
+}
+
+/** Keeps one token fresh until `signal` is aborted; never gives up, as a broker comes back and people mend policies. */
+export async function keepFresh(target: TokenTarget, deps: RenewalDeps, signal: AbortSignal): Promise<void> {
+  const { cache, clock, random } = deps
+  const key = targetKey(target)
+  let failures = 0
+  let endsAtMs = 0
+
+  async function attempt(): Promise<number> {
+    const known = cache.peek(target, key, 0)
+    const isFresh = known !== undefined && known.renewAt.getTime() > clock().getTime()
+    const result = isFresh ? ({ kind: 'granted', token: known } as const) : await cache.renew(target)
+    if (result.kind === 'granted') {
+      failures = 0
+      endsAtMs = result.token.expiresAt.getTime()
+      return waitAfterGrant(result.token, clock())
+    }
+    deps.onFailure(result)
+    const waitMs = waitAfterFailure(result, failures, random)
+    failures += 1
+    // Awake when the old token ends, so that its files go away on time.
+    const leftMs = endsAtMs - clock().getTime()
+    return leftMs > 0 ? Math.min(waitMs, leftMs) : waitMs
+  }
+
+  while (!signal.aborted) {
+    await deps.delay(await attempt(), signal)
+  }
+}
