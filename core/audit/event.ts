@@ -28,6 +28,7 @@ export type AuditReason =
   | 'started'
   | 'stopped'
   | 'recovered_torn_tail'
+  | 'accepted_new_epoch'
   | 'suppressed'
 
 export interface AuditSubject {
@@ -87,6 +88,20 @@ export interface AuditToken {
   readonly expires_at: string
 }
 
+/** What the journal met when it was opened; in `broker.recovered` records. */
+export interface AuditRecovery {
+  /** Length of the incomplete last line that was cut off; it was never acknowledged. */
+  readonly truncated_bytes?: number
+  /** Last record of the chain before this one that could be verified, where an operator accepted a new epoch. */
+  readonly previous_head?: {
+    readonly chain_uid: string
+    readonly sequence: string
+    readonly fingerprint: string
+  }
+  /** Why the chain before could not be continued. */
+  readonly offence?: string
+}
+
 /** Body of a record: who, what, why, for which run, with what outcome. Never a token, an assertion or a raw form. */
 export interface AuditData {
   readonly outcome: 'intended' | 'authorized' | 'granted' | 'denied' | 'failed' | 'info'
@@ -97,6 +112,9 @@ export interface AuditData {
   readonly authorization_id?: string
   readonly authorization_digest?: string
   readonly authorization_expires_at?: string
+  /** What was authorised, where it is narrower than what `request` says or the request left it to the policy. */
+  readonly authorized_audience?: string
+  readonly authorized_scope?: readonly string[]
   readonly subject?: AuditSubject
   /** The controller, where it asked for a CustomRun. */
   readonly actor?: AuditSubject
@@ -108,7 +126,12 @@ export interface AuditData {
   /** What the other policies of the namespace said, where none was named. */
   readonly other_policies?: readonly { readonly name: string; readonly reason: string }[]
   readonly revoked_tokens?: readonly string[]
+  /** How many events this record stands for, and when the first of them happened. */
   readonly suppressed_count?: number
+  readonly suppressed_since?: string
+  readonly recovery?: AuditRecovery
+  /** Members that were shortened or left out because the record would have been too large. */
+  readonly truncated?: readonly string[]
   readonly duration_ms?: number
 }
 
