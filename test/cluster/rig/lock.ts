@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto'
 import { createServer, type Server } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
-import { cache } from './places.ts'
+import { rigId } from './places.ts'
 import { say } from './progress.ts'
 
 /**
@@ -16,9 +15,8 @@ export interface Lock {
 
 /** The lock, or nothing when somebody else has it. */
 export async function tryLock(name: string): Promise<Lock | undefined> {
-  const scope = createHash('sha256').update(cache).digest('hex').slice(0, 12)
   const server = createServer((socket) => socket.destroy())
-  const taken = await listen(server, `\0tekton-token-broker/${scope}/${name}`)
+  const taken = await listen(server, `\0tekton-token-broker/${rigId}/${name}`)
   if (!taken) return undefined
   server.unref()
   return { release: () => new Promise((resolve) => server.close(() => resolve())) }

@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdir, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { createdFolders } from './network.ts'
 import { cgroup, repository, state } from './places.ts'
 import type { Plan } from './plan.ts'
 
@@ -16,7 +15,6 @@ export const entryFile = join(state, 'entry.json')
 export async function runInNamespaces(plan: Plan): Promise<number> {
   await sweep()
   await mkdir(state, { recursive: true, mode: 0o700 })
-  const made = await makeFolders(createdFolders())
   await createCgroups()
   const planFile = join(state, 'plan.json')
   await writeFile(planFile, JSON.stringify(plan))
@@ -24,7 +22,6 @@ export async function runInNamespaces(plan: Plan): Promise<number> {
     return await enter(planFile, plan.kind === 'cluster' ? plan.command : undefined)
   } finally {
     await sweep()
-    for (const folder of made) await rmdir(folder).catch(() => undefined)
   }
 }
 
@@ -114,10 +111,4 @@ async function removeCgroup(folder: string): Promise<void> {
     }
     await pause(20)
   }
-}
-
-async function makeFolders(folders: readonly string[]): Promise<readonly string[]> {
-  const made: string[] = []
-  for (const folder of folders) if (await mkdir(folder, { recursive: true })) made.push(folder)
-  return made
 }

@@ -1,31 +1,41 @@
 import { mkdir, realpath, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { run } from './command.ts'
-import { bridge, hostAddress, serviceRange, state } from './places.ts'
+import { bridge, cache, hostAddress, serviceRange, state } from './places.ts'
+import { RigError } from './progress.ts'
 
 /**
- * Folders that some component writes to wherever it is told to put its files: shim sockets and network namespaces
- * under /run, log links under /var/log, address caches and plugin sockets under /var/lib. Inside the rig each is empty
- * memory, so the machine sees none of it.
+ * Hides what components leave wherever they are told to put their files: shim sockets and network namespaces under
+ * /run, log links under /var/log, address caches and plugin sockets under /var/lib. Writes go to memory instead, and
+ * with the namespace. Host processes get to resolve the names that pods resolve.
  */
-const privateFolders = ['/run', '/var/log', ...createdFolders()]
-
-/** Those of them that a machine usually does not have; whoever opens the namespaces makes and removes them. */
-export function createdFolders(): readonly string[] {
-  return ['/var/lib/cni', '/var/lib/kubelet']
-}
-
-/** Hides what the components would leave behind, and lets host processes resolve the names that pods resolve. */
 export async function hideTraces(): Promise<void> {
+  if (cache.startsWith('/var/lib/')) throw new RigError('the cache may not lie in /var/lib: set XDG_CACHE_HOME')
   const resolver = join(state, 'resolv.conf')
   const search = 'search svc.cluster.local cluster.local'
   await writeFile(resolver, `nameserver ${hostAddress}\n${search}\noptions ndots:5 timeout:2\n`)
   const inUse = await realpath('/etc/resolv.conf').catch(() => '/etc/resolv.conf')
-  for (const folder of privateFolders) await run('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'rig', folder])
+  for (const folder of ['/run', '/var/log']) await mountMemory(folder)
+  await coverWithMemory('/var/lib')
   // the file may be a link into one of the folders that have just been emptied
   await mkdir(dirname(inUse), { recursive: true })
   await writeFile(inUse, '', { flag: 'a' })
   await run('mount', ['--bind', resolver, inUse])
+}
+
+async function mountMemory(folder: string): Promise<void> {
+  await run('mount', ['-t', 'tmpfs', '-o', 'mode=755', 'rig', folder])
+}
+
+// what is there stays readable, as the distribution keeps its own things there too
+async function coverWithMemory(folder: string): Promise<void> {
+  const memory = join(state, 'cover')
+  await mkdir(memory, { recursive: true })
+  await mountMemory(memory)
+  const [upper, work] = [join(memory, 'upper'), join(memory, 'work')]
+  await mkdir(upper)
+  await mkdir(work)
+  await run('mount', ['-t', 'overlay', '-o', `lowerdir=${folder},upperdir=${upper},workdir=${work}`, 'rig', folder])
 }
 
 /** The bridge of the pods, with the address that stands for everything outside them. */

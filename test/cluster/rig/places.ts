@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -30,5 +31,7 @@ export const dnsServiceAddress = '10.96.0.10'
 export const apiUrl = `https://${hostAddress}:6443`
 export const nodeName = 'node1'
 export const bridge = 'ttb0'
-/** Parent of every pod's cgroup, so that clearing up can never touch a cgroup that is not the rig's. */
-export const cgroup = 'tekton-token-broker'
+/** Tells rigs with caches of their own apart, which may run at the same time. */
+export const rigId = createHash('sha256').update(cache).digest('hex').slice(0, 12)
+/** Parent of every pod's cgroup, so that clearing up can never touch a cgroup that is not this rig's. */
+export const cgroup = `tekton-token-broker-${rigId}`
