@@ -4,6 +4,7 @@ import type { ExchangeRequest } from '../core/oauth/exchange-request.ts'
 import type { Facts, Policy, PolicyFacts, PolicySubject } from '../core/policy/allowance.ts'
 import { askedScopes, candidatePolicies } from '../core/policy/candidates.ts'
 import { Problem } from '../core/problem.ts'
+import { type AllowedCaller, isSameAccount } from './callers.ts'
 import { type CustomRunFacts, requireAskedByCustomRun } from './identity/walk-custom-run.ts'
 import type { Gathered, Requester } from './known.ts'
 import type { PolicyStore } from './policy/policy-store.ts'
@@ -29,10 +30,17 @@ export type Gather = (request: ExchangeRequest, requester: Requester, signal: Ab
  * Collects all that a decision rests on, by cluster name. Policies are those of the subject's own namespace: no
  * parameter can name another.
  *
- * @throws Problem `kubernetes_unavailable` while policies have not been listed yet
+ * @throws Problem `actor_not_allowed` for anybody but the controller who names a CustomRun; `kubernetes_unavailable` while
+ *   policies have not been listed yet
  */
-export function createGather(clusters: ReadonlyMap<string, ClusterFacts>): Gather {
+export function createGather(
+  clusters: ReadonlyMap<string, ClusterFacts>,
+  controller: AllowedCaller | undefined,
+): Gather {
   return async function gather(request, requester, signal) {
+    if (requester.kind === 'customrun' && !isSameAccount(requester.workload, controller)) {
+      throw new Problem('actor_not_allowed', { detail: 'the actor is not the controller' })
+    }
     const cluster = clusters.get(requester.workload.cluster)
     if (!cluster?.policies.isSynced()) {
       throw new Problem('kubernetes_unavailable', { detail: 'policies have not been listed yet' })

@@ -76,7 +76,8 @@ function whoAsks(known: Known, workload: WorkloadClaims): Pick<AuditData, 'subje
   }
 }
 
-function describeWorkload(workload: WorkloadClaims): AuditSubject {
+/** A proved workload as records show it. */
+export function describeWorkload(workload: WorkloadClaims): AuditSubject {
   return {
     cluster: workload.cluster,
     namespace: workload.namespace,
