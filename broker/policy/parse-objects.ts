@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { clusterTokenProviderSpec } from '../../core/crd/cluster-token-provider.ts'
+import { tokenPolicySpec } from '../../core/crd/token-policy.ts'
+import type { KubeObject } from '../../core/io/kube/api.ts'
+import type { Policy, Provider } from '../../core/policy/allowance.ts'
+
+const conditions = z.object({
+  conditions: z
+    .array(
+      z.object({
+        type: z.string(),
+        status: z.string(),
+        reason: z.string(),
+        message: z.string(),
+        observedGeneration: z.number().optional(),
+        lastTransitionTime: z.string(),
+      }),
+    )
+    .optional(),
+})
+
+export type WrittenCondition = NonNullable<z.output<typeof conditions>['conditions']>[number]
+
+/** An object of ours with the condition that was last written to it. */
+export interface Watched<T> {
+  readonly value: T
+  readonly ready: WrittenCondition | undefined
+}
+
+/** @throws ZodError for an object that no admission would let in today: it then counts as absent */
+export function parsePolicy(object: KubeObject): Watched<Policy> {
+  const { name, namespace = '', uid, generation = 1 } = object.metadata
+  const value = { name, namespace, uid, generation, spec: tokenPolicySpec.parse(object.spec) }
+  return { value, ready: readyCondition(object) }
+}
+
+/** @throws ZodError as {@link parsePolicy} */
+export function parseProvider(object: KubeObject): Watched<Provider> {
+  const { name, uid, generation = 1 } = object.metadata
+  const value = { name, uid, generation, spec: clusterTokenProviderSpec.parse(object.spec) }
+  return { value, ready: readyCondition(object) }
+}
+
+function readyCondition({ status }: KubeObject): WrittenCondition | undefined {
+  return conditions.safeParse(status ?? {}).data?.conditions?.find((condition) => condition.type === 'Ready')
+}
