@@ -4,8 +4,15 @@ import { b64tokenPattern } from '../../oauth/vocabulary.ts'
 import { Secret } from '../../secret.ts'
 import { createFresh, type Fresh } from '../fresh.ts'
 
+/** A login plugin. */
+export interface TokenProvider {
+  readonly provide: () => Promise<Secret | undefined>
+  /** Drops what it remembers, before it is asked again after a refusal. */
+  readonly forget: () => void
+}
+
 /** How the client proves who it is: a fixed token, a file that the kubelet renews, or a login plugin. */
-export type TokenSource = Secret | { readonly file: string } | { readonly provide: () => Promise<Secret | undefined> }
+export type TokenSource = Secret | { readonly file: string } | TokenProvider
 
 /** A projected token is renewed at 80 % of its life, minutes before its end; a minute of age is safe and cheap. */
 const maxAgeMs = 60_000
@@ -22,8 +29,16 @@ export function createBearer(
   if (source === undefined || source instanceof Secret) {
     return Object.freeze({ current: () => Promise.resolve(source), expire: () => false })
   }
-  const read = 'file' in source ? () => readToken(source.file) : source.provide
-  return createFresh(read, { clock, maxAgeMs, onError })
+  if ('file' in source) return createFresh(() => readToken(source.file), { clock, maxAgeMs, onError })
+  const provided = createFresh(source.provide, { clock, maxAgeMs, onError })
+  return Object.freeze({
+    current: provided.current,
+    expire(): boolean {
+      const isWorthwhile = provided.expire()
+      if (isWorthwhile) source.forget()
+      return isWorthwhile
+    },
+  })
 }
 
 async function readToken(file: string): Promise<Secret> {

@@ -1,0 +1,113 @@
+import type { Logger } from 'pino'
+import type { Clock } from '../../clock.ts'
+import { backoffMs } from '../backoff.ts'
+import { type Delay, type Random, systemClock, systemDelay, systemRandom } from '../system.ts'
+import { createTimedKeys } from './timed-keys.ts'
+
+export interface WorkQueueOptions {
+  /**
+   * Does the work of one key. A throw is logged and the key comes again, later each time; success forgets its failures.
+   * The signal is aborted when a shutdown runs out of patience.
+   */
+  readonly process: (key: string, signal: AbortSignal) => Promise<void>
+  readonly log: Logger
+  /** How many keys are worked on at once. Default 4. */
+  readonly concurrency?: number
+  readonly clock?: Clock
+  readonly delay?: Delay
+  readonly random?: Random
+}
+
+/** Keys to work on, each at most once at a time and, however often it is added, once more afterwards. */
+export interface WorkQueue {
+  add(key: string): void
+  /** Adds the key after `ms`; of several delays the earliest counts. */
+  addAfter(key: string, ms: number): void
+  /** Adds the key after 5 ms, doubling to 60 s with each call since `forget`, with jitter. */
+  addRateLimited(key: string): void
+  forget(key: string): void
+  /** For metrics: keys that wait, that wait for their time, and that are worked on. */
+  depth(): { readonly waiting: number; readonly delayed: number; readonly running: number }
+  /**
+   * Takes nothing more, drops what has not begun, and resolves when everything that runs has ended. When `deadline` is
+   * aborted the running work is told to stop.
+   */
+  shutDown(deadline: AbortSignal): Promise<void>
+}
+
+const backoff = { baseMs: 5, maxMs: 60_000 } as const
+
+/** Makes a queue; it works from the first `add` on. */
+export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
+  const { log, concurrency = 4, clock = systemClock, delay = systemDelay, random = systemRandom } = options
+  const waiting = new Set<string>()
+  const running = new Map<string, Promise<void>>()
+  /** Added while they ran. */
+  const again = new Set<string>()
+  const failures = new Map<string, number>()
+  const delayed = createTimedKeys(add, clock, delay)
+  const stopping = new AbortController()
+  let isOpen = true
+
+  function add(key: string): void {
+    if (!isOpen) return
+    if (running.has(key)) again.add(key)
+    else waiting.add(key)
+    startNext()
+  }
+
+  function startNext(): void {
+    for (const key of waiting) {
+      if (running.size >= concurrency) return
+      waiting.delete(key)
+      running.set(key, work(key))
+    }
+  }
+
+  async function work(key: string): Promise<void> {
+    // Behind the caller's turn: what `add` is called from never runs inside the work, nor does a throw reach it.
+    await Promise.resolve()
+    try {
+      await options.process(key, stopping.signal)
+      failures.delete(key)
+    } catch (error) {
+      if (!stopping.signal.aborted) log.warn({ err: error, key }, 'work failed')
+      addRateLimited(key)
+    } finally {
+      running.delete(key)
+      if (again.delete(key)) add(key)
+      startNext()
+    }
+  }
+
+  function addRateLimited(key: string): void {
+    const failed = failures.get(key) ?? 0
+    failures.set(key, failed + 1)
+    addAfter(key, backoffMs(failed, backoff, random))
+  }
+
+  function addAfter(key: string, ms: number): void {
+    if (!isOpen) return
+    if (ms <= 0) add(key)
+    else delayed.add(key, ms)
+  }
+
+  return Object.freeze({
+    add,
+    addAfter,
+    addRateLimited,
+    forget: (key: string) => void failures.delete(key),
+    depth: () => ({ waiting: waiting.size, delayed: delayed.size(), running: running.size }),
+    async shutDown(deadline: AbortSignal): Promise<void> {
+      isOpen = false
+      waiting.clear()
+      again.clear()
+      delayed.clear()
+      const giveUp = (): void => stopping.abort(deadline.reason)
+      if (deadline.aborted) giveUp()
+      deadline.addEventListener('abort', giveUp, { once: true })
+      await Promise.all(running.values())
+      deadline.removeEventListener('abort', giveUp)
+    },
+  })
+}
