@@ -58,8 +58,8 @@ function discoveryRoutes(issuer: Issuer): ReadonlyMap<string, Route> {
 }
 
 function sendDocument(response: Response, { body, contentType, cacheControl }: PublicDocument): void {
-  response.status(200)
-  response.set({ 'Content-Type': contentType, 'Cache-Control': cacheControl, 'Content-Length': String(body.length) })
+  // Not `response.set`, which would add a charset that JSON media types do not have.
+  response.writeHead(200, { 'Content-Type': contentType, 'Cache-Control': cacheControl, 'Content-Length': body.length })
   response.end(body)
 }
 

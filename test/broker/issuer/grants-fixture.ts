@@ -1,0 +1,25 @@
+import type { GrantBook, LiveGrant } from '../../../broker/audit/grant-book.ts'
+import { deployClaims, later } from './issuer-fixture.ts'
+
+type Grants = Pick<GrantBook, 'grant' | 'isRunEnded'>
+
+/** As much of a grant book as introspection and revocation read. */
+export function grantsInMemory(grants: readonly LiveGrant[], endedRuns: readonly string[] = []): Grants {
+  return {
+    grant: (jti) => grants.find((grant) => grant.jti === jti),
+    isRunEnded: (runUid) => endedRuns.includes(runUid),
+  }
+}
+
+export const deployGrant: LiveGrant = {
+  jti: deployClaims.jti,
+  exchangeId: deployClaims.jti,
+  audience: deployClaims.aud,
+  scope: ['deploy:staging', 'image:push'],
+  namespace: 'payments',
+  serviceAccount: 'deployer',
+  podUid: 'pod-1',
+  runUid: 'run-1',
+  expiresAt: later(300),
+  isRevoked: false,
+}
