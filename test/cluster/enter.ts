@@ -5,7 +5,7 @@ import { fail, RigError } from './rig/progress.ts'
 
 const { SHELL = 'sh' } = process.env
 
-/** `node test/cluster/enter.ts [command…]`: runs a command, or a shell, inside the running cluster's namespaces. */
+/** `npm run cluster:enter [-- command…]`: runs a command, or a shell, inside the running cluster's namespaces. */
 async function main(): Promise<number> {
   const running = await runningCluster()
   if (!running) throw new RigError('no cluster is running: start one with `npm run cluster`')

@@ -62,8 +62,8 @@ export async function waitForPod(
       const current: string = now.status.phase
       report(now.status)
       if (current === phase) return now
-      if (current === 'Failed' || current === 'Succeeded') throw new GiveUp(`it is ${current}`)
-      return undefined
+      if (current !== 'Failed' && current !== 'Succeeded') return undefined
+      throw new GiveUp(`it is ${current}\n${await describeNamespace(namespace)}`)
     },
     { timeoutMs },
   )

@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
-import { glob, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { glob, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { run } from '../rig/command.ts'
 import { exists, liesOnOverlay } from '../rig/files.ts'
@@ -48,12 +48,35 @@ async function buildImage(reference: string, dockerfile: string, base: Image, ar
     await buildah(['tag', base.reference, baseReference])
   }
   const build = ['--isolation', 'chroot', '--build-arg', `BASE=${baseReference}`, '-t', reference, '-f', dockerfile]
-  await buildah(['bud', '--quiet', '--layers=false', ...build, repository])
+  await buildah(['bud', '--quiet', '--layers', ...(await networkVolumes()), ...build, repository])
   await rm(`${archive}.unfinished`, { force: true })
   await buildah(['push', '--quiet', reference, `docker-archive:${archive}.unfinished:${reference}`])
   await rename(`${archive}.unfinished`, archive)
-  await buildah(['rmi', reference])
+  await tidyStore()
   say(`built ${reference} in ${((performance.now() - began) / 1000).toFixed(1)} s`)
+}
+
+/**
+ * What steps that use the network get to see while they run, and no image keeps: this machine's root certificates,
+ * which may have those of a proxy among them, and a folder for npm's downloads.
+ */
+async function networkVolumes(): Promise<readonly string[]> {
+  const settings = join(cache, 'npm', 'npmrc')
+  const downloads = join(cache, 'npm', 'downloads')
+  await mkdir(downloads, { recursive: true })
+  await writeFile(settings, `cafile=${rootCertificates}\ncache=${downloadsInside}\n`)
+  const volumes = { [settings]: '/usr/local/etc/npmrc:ro', [downloads]: downloadsInside }
+  if (await exists(rootCertificates)) volumes[rootCertificates] = `${rootCertificates}:ro`
+  return Object.entries(volumes).flatMap(([here, inside]) => ['--volume', `${here}:${inside}`])
+}
+
+const rootCertificates = '/etc/ssl/certs/ca-certificates.crt'
+const downloadsInside = '/var/cache/npm'
+
+/** Layers of earlier builds make the next one quick; after many edits they are only a burden. */
+async function tidyStore(): Promise<void> {
+  const images = (await buildah(['images', '--all', '--quiet'])).trim().split('\n')
+  if (images.length > 80) await buildah(['rmi', '--all', '--force'])
 }
 
 /** buildah with a store of its own; the mount namespace takes the overlay mount away that it leaves on the store. */

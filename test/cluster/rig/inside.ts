@@ -34,9 +34,9 @@ A Kubernetes cluster with Tekton is running. It ends with Ctrl-C, and nothing of
 
 Next, in another terminal:
 
-  node test/cluster/enter.ts                        a shell inside, with kubectl and KUBECONFIG
-  node test/cluster/enter.ts kubectl get pods -A    one command inside
-  npm run test:cluster                              the tests, on this cluster instead of a fresh one
+  npm run cluster:enter                              a shell inside, with kubectl and KUBECONFIG
+  npm run cluster:enter -- kubectl get pods -A       one command inside
+  npm run test:cluster                               the tests, on this cluster instead of a fresh one
 `)
   return new Promise((resolve) => {
     // a listener alone does not keep the process alive
