@@ -1,0 +1,88 @@
+import { readFile } from 'node:fs/promises'
+import { decodeJwt } from 'jose'
+import { z } from 'zod'
+import { type Command, CommandFailure, exitCodes, text, UsageError } from '../command.ts'
+
+const claims = z.object({
+  iss: z.string(),
+  sub: z.string(),
+  aud: z.union([z.string(), z.array(z.string())]),
+  exp: z.number(),
+  'kubernetes.io': z.object({
+    namespace: z.string(),
+    serviceaccount: z.object({ name: z.string() }),
+    pod: z.object({ name: z.string(), uid: z.string() }).optional(),
+    node: z.object({ name: z.string() }).optional(),
+  }),
+})
+
+const defaultFile = '/var/run/secrets/tokenbroker/token'
+
+export const whoami: Command = {
+  name: 'whoami',
+  summary: 'Show the identity that a projected ServiceAccount token gives this pod.',
+  operands: '[--token-file FILE] [-o json]',
+  description:
+    'Reads the projected token that the sidecar exchanges and shows what it says: namespace, ServiceAccount, pod, audience\n' +
+    'and expiry, and what is wrong with it. The token itself is never printed, and its signature is not checked here.',
+  examples: ['tokenbroker whoami', 'tokenbroker whoami --token-file ./token -o json'],
+  options: {
+    'token-file': { type: 'string', help: `FILE The projected token. Default: ${defaultFile}.` },
+    output: { type: 'string', short: 'o', help: 'FORMAT json, or text (default).' },
+  },
+  async run(input, { out, note, clock }) {
+    if (input.positionals.length > 0) throw new UsageError('whoami takes no operands.')
+    const file = text(input, 'token-file') ?? defaultFile
+    const content = await readFile(file, 'utf8').catch((cause) => {
+      throw new CommandFailure(
+        exitCodes.failed,
+        `${file} cannot be read: name the projected token with --token-file.`,
+        { cause },
+      )
+    })
+    const identity = describe(content)
+    const expiresInSeconds = Math.floor(identity.exp - clock().getTime() / 1000)
+    if (text(input, 'output') === 'json') out(JSON.stringify({ ...shown(identity), expiresInSeconds }))
+    else for (const [name, value] of Object.entries(shown(identity))) out(`${name.padEnd(15)} ${value}`)
+    for (const problem of problems(identity, expiresInSeconds)) note(problem)
+    return problems(identity, expiresInSeconds).length === 0 ? exitCodes.ok : exitCodes.failed
+  },
+}
+
+function describe(content: string): z.output<typeof claims> {
+  try {
+    return claims.parse(decodeJwt(content.trim()))
+  } catch {
+    // The cause would quote the token.
+    throw new CommandFailure(exitCodes.failed, 'The file holds no ServiceAccount token of Kubernetes.')
+  }
+}
+
+function shown({ iss, aud, exp, 'kubernetes.io': bound }: z.output<typeof claims>) {
+  return {
+    namespace: bound.namespace,
+    serviceAccount: bound.serviceaccount.name,
+    pod: bound.pod?.name ?? '(none)',
+    node: bound.node?.name ?? '(none)',
+    audience: [aud].flat().join(' '),
+    issuer: iss,
+    expiresAt: new Date(exp * 1000).toISOString(),
+  }
+}
+
+function problems(
+  { aud, 'kubernetes.io': bound }: z.output<typeof claims>,
+  expiresInSeconds: number,
+): readonly string[] {
+  return [
+    ...(expiresInSeconds <= 0
+      ? ['The token has expired: the kubelet renews it in the pod, so read the mounted file.']
+      : []),
+    ...(bound.pod === undefined
+      ? ['The token is not bound to a pod: use a projected volume, not kubectl create token.']
+      : []),
+    ...([aud].flat().length === 1
+      ? []
+      : ['The token has several audiences: the broker takes one that is for it alone.']),
+  ]
+}
