@@ -37,8 +37,8 @@ const customRun = z.object({
       startTime: optional(time),
       completionTime: optional(time),
       results: list(z.object({ name: z.string(), value: z.string() })),
-      /** Kept as it is: Tekton's webhook refuses keys it does not know, so earlier attempts are only ever appended to. */
-      retriesStatus: list(z.looseObject({ completionTime: optional(time) })),
+      /** Kept word for word: earlier attempts are only ever appended to. */
+      retriesStatus: list(z.looseObject({ completionTime: z.string().optional() })),
       extraFields: optional(z.record(z.string(), z.unknown())),
     })
     .prefault({}),

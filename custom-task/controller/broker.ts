@@ -1,0 +1,69 @@
+import type { CustomRunReference } from '../../core/identity/run.ts'
+
+/** What one `/authorize` asks for a CustomRun; whatever is undefined comes from the policy. */
+export interface AuthorizeRequest {
+  readonly customRun: CustomRunReference
+  readonly policy: string | undefined
+  readonly audience: string | undefined
+  readonly scope: readonly string[] | undefined
+  readonly requestedExpirySeconds: number | undefined
+}
+
+/** The run may get tokens in the tasks behind; nothing is issued yet. */
+export interface Authorized {
+  readonly kind: 'authorized'
+  readonly authorizationId: string
+  readonly expiresAt: Date
+  readonly policy: string | undefined
+  readonly audience: string | undefined
+  readonly scope: readonly string[]
+  readonly exchangeId: string | undefined
+}
+
+/** A person decides; asking again with the same request continues. */
+export interface Pending {
+  readonly kind: 'pending'
+  readonly intervalSeconds: number
+  /** Name of the TokenApproval. */
+  readonly approval: string | undefined
+  readonly description: string
+  readonly exchangeId: string | undefined
+}
+
+export interface Refused {
+  readonly kind: 'refused'
+  /** OAuth error code. */
+  readonly error: string
+  /** The broker's sentence that says the mend. */
+  readonly description: string
+  readonly exchangeId: string | undefined
+}
+
+/** No decision, or a decision that could not be carried out. */
+export interface Unavailable {
+  readonly kind: 'unavailable'
+  readonly description: string
+  /** HTTP status; undefined when nothing answered. */
+  readonly status: number | undefined
+  readonly retryAfterSeconds: number | undefined
+  readonly exchangeId: string | undefined
+}
+
+export type Answer = Authorized | Pending | Refused | Unavailable
+
+/** A run as `/runs/end` names it. */
+export interface RunReference {
+  readonly namespace: string
+  readonly kind: 'PipelineRun' | 'TaskRun'
+  readonly name: string
+  readonly uid: string
+}
+
+export type EndOutcome = { readonly kind: 'done' } | Pending | Refused | Unavailable
+
+/** The broker as the controller sees it. Throws only when `signal` is aborted; what goes wrong is part of the answer. */
+export interface Broker {
+  authorize(request: AuthorizeRequest, signal: AbortSignal): Promise<Answer>
+  /** Withdraws everything that was granted to the run; asking twice is asking once. */
+  endRun(run: RunReference, signal: AbortSignal): Promise<EndOutcome>
+}

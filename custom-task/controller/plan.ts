@@ -1,0 +1,96 @@
+import { isCustomRunDone } from '../../core/tekton/custom-run.ts'
+import { succeeded } from '../../core/tekton/fields.ts'
+import { attemptDeadline, attemptStart, pauseMs } from './attempt-time.ts'
+import { judge } from './judge.ts'
+import type { Observed } from './observed.ts'
+import { isHeld, planEnd } from './plan-end.ts'
+import { finished, goingOn, resultsOf, retrying } from './status.ts'
+import type { StatusPatch, Step } from './step.ts'
+import type { Verdict } from './verdict.ts'
+
+/** A decision that comes within this time is the first thing the status says. */
+const quietMs = 500
+
+/**
+ * What to do about a CustomRun of ours, in order. Pure: every case is a row of a table, and a plan applied to its own
+ * outcome asks for nothing but to be called again.
+ */
+export function plan(observed: Observed, now: Date): readonly Step[] {
+  const { customRun } = observed
+  if (isCustomRunDone(customRun) || customRun.metadata.deletionTimestamp !== undefined) return planEnd(observed, now)
+  const verdict = judge(observed, now)
+  switch (verdict.kind) {
+    case 'ask':
+      return planAsk(observed, verdict, now)
+    case 'wait':
+      return planWait(observed, verdict, now)
+    case 'succeed':
+      return planSuccess(observed, verdict, now)
+    case 'fail':
+      return planFailure(observed, verdict, now)
+  }
+}
+
+function planAsk(observed: Observed, { requests }: Extract<Verdict, { kind: 'ask' }>, now: Date): readonly Step[] {
+  const message = 'The broker is asked for the run authorisation'
+  const announcement = isStarted(observed) ? undefined : goingOn(observed, now, { reason: 'Exchanging', message })
+  // Held before or while the broker decides, never after: what it grants must be withdrawn even if we die now.
+  return [...hold(observed), { kind: 'authorize', requests, announcement }]
+}
+
+function planWait(observed: Observed, wait: Extract<Verdict, { kind: 'wait' }>, now: Date): readonly Step[] {
+  const speaksAt = new Date(attemptStart(observed).getTime() + (wait.isQuiet ? quietMs : 0))
+  const isSaid = succeeded(observed.customRun.status.conditions)?.reason === wait.reason
+  const wakes = [wait.until, attemptDeadline(observed)]
+  if (isSaid) return [requeue(wakes, now)]
+  if (speaksAt > now) return [requeue([...wakes, speaksAt], now)]
+  const { reason, message } = wait
+  return [
+    { kind: 'patch-status', status: goingOn(observed, now, { reason, message }) },
+    { kind: 'emit-event', type: reason === 'BrokerUnavailable' ? 'Warning' : 'Normal', reason, message },
+    requeue(wakes, now),
+  ]
+}
+
+function planSuccess(observed: Observed, { answers }: Extract<Verdict, { kind: 'succeed' }>, now: Date) {
+  const results = resultsOf(answers)
+  const ids = answers.flatMap((one) => one.exchangeId ?? [])
+  const what = answers.map((one) => `${one.scope.join(' ')} at ${one.audience ?? 'its audience'}`).join(', ')
+  const exchange = ids.length === 0 ? '' : ` (exchange ${ids.join(', ')})`
+  const message = `The run may get ${what} in the tasks behind until it ends${exchange}`
+  const status = finished(observed, now, { status: 'True', reason: 'Authorized', message, results })
+  return [...hold(observed), ...saying(status, 'Normal')]
+}
+
+function planFailure(observed: Observed, failure: Extract<Verdict, { kind: 'fail' }>, now: Date): readonly Step[] {
+  const { reason, message, isRetriable } = failure
+  const { spec, status } = observed.customRun
+  const attempts = status.retriesStatus.length
+  if (isRetriable && attempts < (spec.retries ?? 0)) {
+    const afterMs = pauseMs(attempts + 1)
+    return [...saying(retrying(observed, now, { reason, message }), 'Warning'), { kind: 'requeue', afterMs }]
+  }
+  const type = reason === 'CustomRunCancelled' ? 'Normal' : 'Warning'
+  return saying(finished(observed, now, { status: 'False', reason, message }), type)
+}
+
+function saying(status: StatusPatch, type: 'Normal' | 'Warning'): readonly Step[] {
+  const { reason, message } = status.conditions[0]
+  return [
+    { kind: 'patch-status', status },
+    { kind: 'emit-event', type, reason, message },
+  ]
+}
+
+function hold(observed: Observed): readonly Step[] {
+  return isHeld(observed) ? [] : [{ kind: 'hold' }]
+}
+
+function isStarted({ customRun }: Observed): boolean {
+  return customRun.status.startTime !== undefined && succeeded(customRun.status.conditions) !== undefined
+}
+
+function requeue(at: readonly (Date | undefined)[], now: Date): Step {
+  const times = at.flatMap((one) => (one === undefined ? [] : [one.getTime()]))
+  return { kind: 'requeue', afterMs: Math.max(1, Math.min(...times) - now.getTime()) }
+}

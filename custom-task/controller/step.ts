@@ -1,0 +1,58 @@
+import type { AuthorizeRequest, RunReference } from './broker.ts'
+
+/** Reasons of the condition `Succeeded`; contract: The custom task. */
+export type Reason =
+  | 'Authorized'
+  | 'Exchanging'
+  | 'AwaitingApproval'
+  | 'BrokerUnavailable'
+  | 'Retrying'
+  | 'Denied'
+  | 'InvalidParams'
+  | 'ApprovalRejected'
+  | 'ApprovalExpired'
+  | 'ProviderFailed'
+  | 'SpecChanged'
+  | 'CustomRunCancelled'
+  | 'CustomRunTimedOut'
+
+export interface SucceededCondition {
+  readonly type: 'Succeeded'
+  readonly status: 'True' | 'False' | 'Unknown'
+  readonly reason: Reason
+  readonly message: string
+  readonly lastTransitionTime: string
+}
+
+/** Merge patch of `status`: null takes a field away, an absent one is left alone, lists are replaced. */
+export interface StatusPatch {
+  readonly observedGeneration: number
+  readonly startTime: string | null
+  readonly completionTime: string | null
+  readonly conditions: readonly [SucceededCondition]
+  readonly results?: readonly { readonly name: string; readonly value: string }[] | null
+  readonly retriesStatus?: readonly object[]
+  readonly extraFields: { readonly specHash: string }
+}
+
+/** What apply does, in order. */
+export type Step =
+  /** Puts our finalizer on the CustomRun: the durable note that the end of its run must be told. */
+  | { readonly kind: 'hold' }
+  /** Takes the finalizer off. */
+  | { readonly kind: 'release' }
+  /** Asks the broker; the announcement is written when it takes its time. */
+  | {
+      readonly kind: 'authorize'
+      readonly requests: readonly AuthorizeRequest[]
+      readonly announcement: StatusPatch | undefined
+    }
+  | { readonly kind: 'patch-status'; readonly status: StatusPatch }
+  | {
+      readonly kind: 'emit-event'
+      readonly type: 'Normal' | 'Warning'
+      readonly reason: Reason | 'RunEndUntold'
+      readonly message: string
+    }
+  | { readonly kind: 'end-run'; readonly run: RunReference }
+  | { readonly kind: 'requeue'; readonly afterMs: number }
