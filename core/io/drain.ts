@@ -1,10 +1,12 @@
-import type { RequestListener, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+
+type Handler = (request: IncomingMessage, response: ServerResponse) => unknown
 
 /** Knows the sockets and the unfinished answers of one server, so that it can end without breaking any. */
 export interface Drain {
   /** Wraps the handler. */
-  track(handler: RequestListener): RequestListener
+  track(handler: Handler): Handler
   /** To be called before the server listens. */
   attach(server: Server): void
   /** Resolves when every socket is gone: by itself, or broken after `graceMs`. */
@@ -18,12 +20,12 @@ export function createDrain(): Drain {
   let isDraining = false
 
   return Object.freeze({
-    track(handler: RequestListener): RequestListener {
+    track(handler: Handler): Handler {
       return (request, response) => {
         answers.add(response)
         if (isDraining) announceEnd(response)
         response.once('close', () => answers.delete(response))
-        handler(request, response)
+        return handler(request, response)
       }
     },
 

@@ -40,7 +40,6 @@ export function createFresh<T>(read: (previous: T | undefined) => Promise<T>, op
     } finally {
       readAt = clock().getTime()
       expired = false
-      reading = undefined
     }
     return held.value
   }
@@ -48,7 +47,9 @@ export function createFresh<T>(read: (previous: T | undefined) => Promise<T>, op
   return Object.freeze({
     async current(): Promise<T> {
       if (held && !expired && age() < maxAgeMs && age() >= 0) return held.value
-      reading ??= refresh()
+      reading ??= refresh().finally(() => {
+        reading = undefined
+      })
       return await reading
     },
     expire(): boolean {

@@ -16,6 +16,8 @@ export interface ServerLimits {
   readonly requestTimeoutMs: number
   /** How long an idle socket stays; above what clients keep (30 to 60 s), so that we do not close under a request. */
   readonly keepAliveTimeoutMs: number
+  /** A socket without a byte in either direction for so long is closed: slow readers of answers, dead peers. */
+  readonly silenceTimeoutMs: number
   readonly maxConnections: number
   readonly maxHeaderBytes: number
   readonly maxHeaders: number
@@ -27,6 +29,7 @@ export const defaultLimits: ServerLimits = {
   headersTimeoutMs: 5000,
   requestTimeoutMs: 10_000,
   keepAliveTimeoutMs: 65_000,
+  silenceTimeoutMs: 120_000,
   maxConnections: 1024,
   maxHeaderBytes: 16 * 1024,
   maxHeaders: 64,
@@ -39,7 +42,7 @@ export type StartOptions = ListenOn & {
   readonly limits?: Partial<ServerLimits>
   /** How often the certificate files are looked at. Default 10 s. */
   readonly reloadMs?: number
-  /** Told of certificate files that cannot be used while the last good ones are. */
+  /** Told of what a handler threw, and of certificate files that cannot be used while the last good ones are. */
   readonly onError?: (error: unknown) => void
   readonly clock?: Clock
 }
@@ -69,7 +72,8 @@ export async function startServer(handler: RequestListener, options: StartOption
   const { tls, clock = systemClock, onError = () => undefined } = options
   const certificates = tls ? await loadCertificates(tls, { clock, onError }) : undefined
   const drain = createDrain()
-  const server = createServer(guardRequests(drain.track(handler), limits.maxHeaders), limits, certificates?.initial)
+  const guarded = guardRequests(drain.track(handler), { maxHeaders: limits.maxHeaders, onError })
+  const server = createServer(guarded, limits, certificates?.initial)
   server.on('clientError', answerBrokenRequest)
   drain.attach(server)
   await listen(server, options)
@@ -107,6 +111,7 @@ function createServer(handler: RequestListener, limits: ServerLimits, material: 
   const server = material
     ? createHttpsServer({ ...common, ...tlsOptions(material), handshakeTimeout: limits.headersTimeoutMs }, handler)
     : createHttpServer(common, handler)
+  server.timeout = limits.silenceTimeoutMs
   server.maxConnections = limits.maxConnections
   // Node drops what is over its count without a word: one more lets the guard see that it was too many.
   server.maxHeadersCount = limits.maxHeaders + 1

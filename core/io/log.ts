@@ -44,7 +44,10 @@ export function createLog({ name, level = 'info', destination }: LogOptions): Lo
     base: { name },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
     formatters: { level: (label: string) => ({ level: label }) },
-    serializers: { err: describeError, error: describeError },
+    serializers: {
+      err: describeError,
+      error: (value: unknown) => (value instanceof Error ? describeError(value) : value),
+    },
     redact: { paths, censor: '[redacted]' },
   }
   return destination ? pino(options, destination) : pino(options, pino.destination({ dest: 1, sync: true }))

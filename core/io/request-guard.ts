@@ -1,4 +1,4 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
 
 interface Refusal {
@@ -36,14 +36,34 @@ export function refuseAmbiguous(
   return undefined
 }
 
-/** Lets only unambiguous requests through; the others are answered in JSON and their socket is closed. */
-export function guardRequests(handler: RequestListener, maxHeaders: number): RequestListener {
-  return (request: IncomingMessage, response: ServerResponse & { req: IncomingMessage }) => {
-    const refusal = refuseAmbiguous(request.rawHeaders, request.url ?? '', maxHeaders)
-    if (!refusal) return handler(request, response)
-    response.writeHead(refusal.status, { ...answerHeaders, connection: 'close' })
-    response.end(errorBody(refusal.description))
+/**
+ * Lets only unambiguous requests through; the others are answered in JSON and their socket is closed. What the handler
+ * throws or rejects with is reported and answered 500: one request must not end the process.
+ */
+export function guardRequests(
+  handler: (request: IncomingMessage, response: ServerResponse) => unknown,
+  { maxHeaders, onError }: { readonly maxHeaders: number; readonly onError: (error: unknown) => void },
+): (request: IncomingMessage, response: ServerResponse) => void {
+  async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await handler(request, response)
+    } catch (error) {
+      onError(error)
+      if (response.headersSent) response.destroy()
+      else answerError(response, 500, { error: 'server_error', error_description: 'The request failed' })
+    }
   }
+
+  return (request, response) => {
+    const refusal = refuseAmbiguous(request.rawHeaders, request.url ?? '', maxHeaders)
+    if (refusal) answerError(response, refusal.status, invalidRequest(refusal.description))
+    else void serve(request, response)
+  }
+}
+
+function answerError(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { ...answerHeaders, connection: 'close' })
+  response.end(JSON.stringify(body))
 }
 
 /** Listener for `clientError`: what the parser refused, and requests that took too long. */
@@ -54,7 +74,7 @@ export function answerBrokenRequest(error: Error & { readonly code?: string }, s
     return
   }
   const [status, phrase] = statusLines[error.code ?? ''] ?? [400, 'Bad Request']
-  const body = errorBody(phrase === 'Bad Request' ? 'The request is malformed' : phrase)
+  const body = JSON.stringify(invalidRequest(phrase === 'Bad Request' ? 'The request is malformed' : phrase))
   const fields = Object.entries({ ...answerHeaders, 'content-length': String(body.length), connection: 'close' })
   const lines = fields.map(([name, value]) => `${name}: ${value}\r\n`).join('')
   socket.end(`HTTP/1.1 ${status} ${phrase}\r\n${lines}\r\n${body}`, () => socket.destroy())
@@ -68,8 +88,8 @@ const statusLines: Readonly<Record<string, readonly [status: number, phrase: str
   ERR_HTTP_REQUEST_TIMEOUT: [408, 'Request Timeout'],
 }
 
-function errorBody(description: string): string {
-  return JSON.stringify({ error: 'invalid_request', error_description: description })
+function invalidRequest(description: string): object {
+  return { error: 'invalid_request', error_description: description }
 }
 
 /** Node keeps the response under way in a field that it documents only by its use in `clientError` handlers. */

@@ -59,7 +59,10 @@ function isSame(a: TlsMaterial, b: TlsMaterial): boolean {
 
 async function readPem(source: PemSource | undefined): Promise<string | undefined> {
   if (!source) return undefined
-  return 'pem' in source ? source.pem : await readFile(source.file, 'utf8')
+  const text = 'pem' in source ? source.pem : await readFile(source.file, 'utf8')
+  // An empty text would silently stand for the authorities of the system.
+  if (!text.includes('-----BEGIN ')) throw new Error('A certificate must be PEM text (-----BEGIN CERTIFICATE-----)')
+  return text
 }
 
 async function readKey(source: TlsSources['key']): Promise<Secret | undefined> {

@@ -1,7 +1,7 @@
 import { BodyTooLarge, parseJson } from '../body.ts'
 import type { KubeObject, WatchEvent } from './api.ts'
 import { KubeUnreachable, kubeError } from './failure.ts'
-import { isRecord, tidyObject } from './objects.ts'
+import { isKubeObject, isRecord, tidyObject } from './objects.ts'
 
 const kinds = { ADDED: 'added', MODIFIED: 'modified', DELETED: 'deleted' } as const
 
@@ -35,10 +35,10 @@ function toEvent<T extends KubeObject>(event: unknown, call: string): WatchEvent
   const resourceVersion = isRecord(metadata) ? metadata['resourceVersion'] : undefined
   if (typeof resourceVersion !== 'string') throw new KubeUnreachable(`${call} sent an object without a version`)
   if (type === 'BOOKMARK') return { kind: 'bookmark', resourceVersion }
-  if (type === 'ADDED' || type === 'MODIFIED' || type === 'DELETED') {
+  if ((type === 'ADDED' || type === 'MODIFIED' || type === 'DELETED') && isKubeObject(object)) {
     return { kind: kinds[type], object: tidyObject<T>(object) }
   }
-  throw new KubeUnreachable(`${call} sent an event of an unknown type`)
+  throw new KubeUnreachable(`${call} sent an event that is not known`)
 }
 
 async function* lines(body: AsyncIterable<Uint8Array>, maxLength: number): AsyncGenerator<string> {
