@@ -1,0 +1,217 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { KubeObject } from '../../../core/io/kube/api.ts'
+import { sendText } from './answer.ts'
+import type { UserInfo } from './authn.ts'
+import type { Authorizer } from './authz-rbac.ts'
+import { checkJsonType, readJson } from './body.ts'
+import { discoveryDocument, version } from './discovery.ts'
+import { jsonOf, textAt } from './json.ts'
+import type { Lister } from './list.ts'
+import { patchKind } from './patch.ts'
+import { checkFieldManager, type Registry, type Target, type WriteOptions } from './registry.ts'
+import { attributesOf, type RequestInfo, refusal } from './request-info.ts'
+import type { ApiResource } from './resources.ts'
+import { answerReview, type ReviewDeps } from './reviews.ts'
+import { parseSelectors } from './selectors.ts'
+import { ApiError, forbidden, notFound, pathNotFound } from './status.ts'
+import type { Storage } from './storage.ts'
+import { answerTokenRequest, type TokenRequestDeps } from './token-request.ts'
+import type { WatchHub } from './watch.ts'
+
+export interface HandlerDeps extends ReviewDeps, TokenRequestDeps {
+  readonly storage: Storage
+  readonly registry: Registry
+  readonly authorizer: Authorizer
+  readonly lister: Lister
+  readonly watches: WatchHub
+  /** Where clients reach the server; part of the discovery document. */
+  readonly serverUrl: () => string
+}
+
+/** One authenticated request on its way to the answer. */
+export interface Call {
+  readonly info: RequestInfo
+  readonly user: UserInfo
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+}
+
+export type Handler = (call: Call) => Promise<void>
+
+/** Authorises a request and carries it out. The returned function throws {@link ApiError} for every refusal. */
+export function createHandler(deps: HandlerDeps): Handler {
+  const { storage, registry, authorizer, lister, watches } = deps
+
+  function authorize(user: UserInfo, info: RequestInfo, verb: string = info.verb): void {
+    const attributes = { ...attributesOf(info), verb }
+    if (authorizer.authorize(user, attributes).isAllowed) return
+    const why = refusal(user.username, attributes)
+    if (info.resource !== undefined) throw forbidden(info.resource, info.name, why)
+    throw new ApiError(403, 'Forbidden', `forbidden: ${why}`, {})
+  }
+
+  async function onResource(call: Call, resource: ApiResource): Promise<void> {
+    const { info, request, response } = call
+    if (resource.isReview) return onReview(call, resource)
+    if (info.subresource !== '') return onSubresource(call, resource)
+    if (resource.isNamespaced && info.namespace === undefined && !['list', 'watch'].includes(info.verb)) {
+      throw pathNotFound()
+    }
+    const target: Target = { resource, namespace: info.namespace, name: info.name }
+    switch (info.verb) {
+      case 'get':
+        return sendObject(response, 200, existing(target))
+      case 'list':
+        return sendText(response, 200, lister.list(info, resource))
+      case 'watch':
+        return watches.open(info, resource, response)
+      case 'create':
+        if (info.name !== '') throw methodNotAllowed()
+        checkJsonType(request)
+        return sendObject(response, 201, registry.create(target, await readJson(request), writeOptions(info)))
+      case 'delete':
+        return onDelete(call, target)
+      case 'deletecollection':
+        return onDeleteCollection(call, target)
+      default:
+        return onWrite(call, target)
+    }
+  }
+
+  function existing({ resource, namespace, name }: Target): KubeObject {
+    const object = storage.get(resource, namespace, name)
+    if (object === undefined) throw notFound(resource, name)
+    return object
+  }
+
+  async function onSubresource(call: Call, resource: ApiResource): Promise<void> {
+    const { info, request, response } = call
+    const target: Target = { resource, namespace: info.namespace, name: info.name }
+    if (info.subresource === 'status' && resource.hasStatus) {
+      return info.verb === 'get' ? sendObject(response, 200, existing(target)) : onWrite(call, target)
+    }
+    if (info.subresource !== 'token' || resource.plural !== 'serviceaccounts') throw pathNotFound()
+    if (info.verb !== 'create') throw methodNotAllowed()
+    checkJsonType(request)
+    const place = { namespace: info.namespace ?? '', serviceAccount: info.name }
+    return sendText(response, 201, JSON.stringify(answerTokenRequest(deps, place, await readJson(request))))
+  }
+
+  async function onReview({ info, user, request, response }: Call, resource: ApiResource): Promise<void> {
+    if (info.verb !== 'create') throw methodNotAllowed()
+    checkJsonType(request)
+    const body = await readJson(request)
+    const answer = answerReview(deps, { resource, namespace: info.namespace, body, user })
+    sendText(response, 201, JSON.stringify(answer))
+  }
+
+  /** PUT and PATCH, of the object or of its status. */
+  async function onWrite({ info, user, request, response }: Call, target: Target): Promise<void> {
+    if (info.name === '') throw methodNotAllowed()
+    const options = writeOptions(info)
+    if (info.verb === 'update') {
+      checkJsonType(request)
+      return sendObject(response, 200, registry.update(target, await readJson(request), options))
+    }
+    if (info.verb !== 'patch') throw methodNotAllowed()
+    const kind = patchKind(request.headers['content-type'])
+    checkFieldManager(target, kind, info.query.get('fieldManager'))
+    const isNew = storage.get(target.resource, target.namespace, target.name) === undefined
+    if (kind === 'apply' && isNew) authorize(user, info, 'create')
+    const object = registry.patch(target, kind, await readJson(request), options)
+    sendObject(response, kind === 'apply' && isNew ? 201 : 200, object)
+  }
+
+  async function onDelete({ info, request, response }: Call, target: Target): Promise<void> {
+    checkJsonType(request)
+    const body = await readJson(request)
+    const uid = textAt(body, 'preconditions', 'uid')
+    const resourceVersion = textAt(body, 'preconditions', 'resourceVersion')
+    const { object, isGone } = registry.delete(target, {
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+      isDryRun: info.query.get('dryRun') === 'All',
+    })
+    if (!isGone) return sendObject(response, 200, object)
+    const { group, plural: kind } = target.resource
+    const details = { name: target.name, ...(group === '' ? {} : { group }), kind, uid: object.metadata.uid }
+    sendText(
+      response,
+      200,
+      JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details }),
+    )
+  }
+
+  async function onDeleteCollection({ info, request, response }: Call, { resource, namespace }: Target): Promise<void> {
+    checkJsonType(request)
+    await readJson(request)
+    if (resource.isNamespaced && namespace === undefined) throw methodNotAllowed()
+    const predicate = parseSelectors(info.query, resource.kind)
+    for (const { metadata } of storage.list(resource, namespace).filter(predicate)) {
+      registry.delete({ resource, namespace, name: metadata.name })
+    }
+    sendText(response, 200, JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' }))
+  }
+
+  function onPath({ info, response }: Call): void {
+    if (info.method !== 'GET') throw methodNotAllowed()
+    const document = documentAt(info.path)
+    if (document === undefined) throw pathNotFound()
+    if (typeof document === 'string') {
+      sendText(response, 200, document, { 'content-type': 'text/plain; charset=utf-8' })
+      return
+    }
+    const isKeySet = info.path === '/openid/v1/jwks'
+    const headers = { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=3600' }
+    sendText(response, 200, JSON.stringify(document), isKeySet ? headers : {})
+  }
+
+  function documentAt(path: string): object | string | undefined {
+    switch (path) {
+      case '/readyz':
+      case '/livez':
+      case '/healthz':
+        return 'ok'
+      case '/openid/v1/jwks':
+        return deps.issuer.jwks()
+      case '/.well-known/openid-configuration':
+        return openIdConfiguration()
+      case '/version':
+        return version
+      default:
+        return discoveryDocument(path)
+    }
+  }
+
+  function openIdConfiguration(): object {
+    return {
+      issuer: deps.issuer.issuer,
+      jwks_uri: `${deps.serverUrl()}/openid/v1/jwks`,
+      response_types_supported: ['id_token'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['RS256'],
+    }
+  }
+
+  return async (call) => {
+    authorize(call.user, call.info)
+    if (call.info.resource !== undefined) return onResource(call, call.info.resource)
+    return onPath(call)
+  }
+}
+
+function sendObject(response: ServerResponse, status: number, object: KubeObject): void {
+  sendText(response, status, jsonOf(object))
+}
+
+function methodNotAllowed(): ApiError {
+  return new ApiError(405, 'MethodNotAllowed', 'the server does not allow this method on the requested resource', {})
+}
+
+function writeOptions({ subresource, query }: RequestInfo): WriteOptions {
+  return {
+    isStatusWrite: subresource === 'status',
+    isDryRun: query.get('dryRun') === 'All',
+    isStrict: query.get('fieldValidation') === 'Strict',
+  }
+}
