@@ -1,12 +1,16 @@
+import { lookup } from 'node:dns/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { apply, createNamespace, createToken, facts, hostAddress, kube } from './harness/cluster.ts'
+import { apply, createNamespace, createToken, facts, hostAddress, kube, whileHanging } from './harness/cluster.ts'
 import { exposeHostProcess, issueCertificate } from './harness/host-service.ts'
-import type { KubeObject } from './harness/kube.ts'
+import { Kube, type KubeObject } from './harness/kube.ts'
+import { loginAs } from './harness/login.ts'
 import { explainOnFailure, podLogs, waitForPod, waitForSuccess } from './harness/pods.ts'
 import { type HostProcess, startProcess } from './harness/process.ts'
 import { acceptsPods } from './rig/cluster.ts'
 
 const audience = 'https://broker.test'
+/** A foreign cluster's processes and names are out of reach. */
+const ownRig = facts().pki !== null
 let namespace: string
 
 beforeAll(async () => {
@@ -56,6 +60,30 @@ describe('a PipelineRun with a script step in a pod', () => {
 test('a token can be asked for outside of pods', async () => {
   const review = await reviewToken(await createToken(namespace, 'default', audience), audience)
   expect(review.user.username).toBe(`system:serviceaccount:${namespace}:default`)
+})
+
+test('a process can log in as a service account', async () => {
+  const { kubeconfig } = await loginAs(namespace, 'robot')
+  const robot = await Kube.connect(kubeconfig)
+  const review = await robot.post('/apis/authentication.k8s.io/v1/selfsubjectreviews', {
+    apiVersion: 'authentication.k8s.io/v1',
+    kind: 'SelfSubjectReview',
+  })
+  await robot.close()
+  expect(review.status.userInfo.username).toBe(`system:serviceaccount:${namespace}:robot`)
+})
+
+test.runIf(ownRig)('the API server can be made to hang', async () => {
+  const answer = await whileHanging('kube-apiserver', async () => {
+    const late = new Promise<string>((resolve) => setTimeout(resolve, 300, 'no answer'))
+    return Promise.race([late, (await kube()).text('/readyz')])
+  })
+  expect(answer).toBe('no answer')
+  expect(await (await kube()).text('/readyz')).toBe('ok')
+})
+
+test.runIf(ownRig)('cluster names are known on this machine too', async () => {
+  expect((await lookup('kubernetes.default.svc')).address).toBe('10.96.0.1')
 })
 
 describe('a process of this machine', () => {

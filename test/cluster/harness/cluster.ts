@@ -55,17 +55,29 @@ export async function apply(documents: string | readonly KubeObject[]): Promise<
   return applied
 }
 
-/** A fresh token of a service account, as an out-of-pod caller would hold one. */
+/** A fresh token of a service account, as a caller outside of pods would hold one; without an audience for the API. */
 export async function createToken(
   namespace: string,
   account: string,
-  audience: string,
+  audience?: string,
   seconds = 600,
 ): Promise<string> {
   const answer = await (await kube()).post(`/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`, {
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenRequest',
-    spec: { audiences: [audience], expirationSeconds: seconds },
+    spec: { expirationSeconds: seconds, ...(audience ? { audiences: [audience] } : {}) },
   })
   return answer.status.token
+}
+
+/** Does something while a component, such as `kube-apiserver` or `etcd`, hangs: it accepts connections and says nothing. */
+export async function whileHanging<T>(component: string, work: () => Promise<T>): Promise<T> {
+  const pid = facts().processes[component]
+  if (!pid) throw new Error(`${component} cannot be paused: only the components of the rig can`)
+  process.kill(pid, 'SIGSTOP')
+  try {
+    return await work()
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
 }

@@ -15,7 +15,7 @@ interface Entry {
   readonly name: string
   readonly context?: { readonly cluster: string; readonly user: string }
   readonly cluster?: Readonly<Record<string, string>> & { readonly server?: string }
-  readonly user?: Readonly<Record<string, string>> & { readonly token?: string }
+  readonly user?: Readonly<Record<string, string>> & { readonly token?: string; readonly tokenFile?: string }
 }
 
 interface Kubeconfig {
@@ -41,7 +41,9 @@ export async function readKubeconfig(file: string): Promise<Login> {
     authority: await content(directory, cluster, 'certificate-authority'),
     certificate: await content(directory, user, 'client-certificate'),
     key: await content(directory, user, 'client-key'),
-    token: user?.token,
+    token:
+      user?.token ??
+      (user?.tokenFile ? (await readFile(resolve(directory, user.tokenFile), 'utf8')).trim() : undefined),
   }
 }
 
