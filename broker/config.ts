@@ -4,6 +4,7 @@ import { name } from '../core/crd/fields.ts'
 const port = z.int().min(0).max(65_535)
 const path = z.string().min(1).max(4096)
 
+const isDistinct = (texts: readonly string[]) => new Set(texts).size === texts.length
 const isLoopback = (address: string) => address === '127.0.0.1' || address === '::1'
 
 const listener = z.strictObject({
@@ -56,12 +57,24 @@ const caller = z.strictObject({
 export const brokerConfig = z.strictObject({
   name: name.default('tokenbroker').describe('Name of this broker in records; the pod name where there are several.'),
   issuer: issuer.describe('Issuer URL of the tokens; also the audience that pods ask for in their projected token.'),
+  tokenUrl: issuer
+    .optional()
+    .describe('URL of the token listener, for the metadata documents. Default: the issuer URL.'),
   listeners: z.strictObject({
     token: tlsListener.describe('/token, /authorize, /introspect, /revoke, /runs/end.'),
     discovery: listener.describe('Metadata and keys; may be public, so clear text is allowed (behind an ingress).'),
     metrics: listener.describe('/livez, /readyz, /metrics.'),
   }),
-  clusters: z.array(cluster).min(1).max(32).describe('Clusters whose pods may ask.'),
+  clusters: z
+    .array(cluster)
+    .min(1)
+    .max(32)
+    .refine((all) => isDistinct(all.map((one) => one.name)), 'two clusters have one name')
+    .refine(
+      (all) => isDistinct(all.map((one) => one.issuer)),
+      'two clusters have one issuer, so their tokens cannot be told apart: give one of them another --service-account-issuer',
+    )
+    .describe('Clusters whose pods may ask.'),
   controller: z
     .strictObject({
       namespace: name.describe('Namespace of the controller.'),

@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Outcome } from './answer.ts'
 import type { Door, Known } from './known.ts'
 
@@ -7,7 +7,11 @@ export interface BrokerMetrics {
   readonly registry: Registry
   exchange(known: Known, outcome: Outcome, seconds: number): void
   counted(door: string, reason: string): void
-  auditHealth(health: { readonly isWritable: boolean; readonly queueLength: number; readonly lastFsyncMs: number }): void
+  auditHealth(health: {
+    readonly isWritable: boolean
+    readonly queueLength: number
+    readonly lastFsyncMs: number
+  }): void
 }
 
 export function createBrokerMetrics({ version }: { readonly version: string }): BrokerMetrics {
@@ -33,17 +37,27 @@ export function createBrokerMetrics({ version }: { readonly version: string }): 
     labelNames: ['door', 'reason'] as const,
     registers,
   })
-  const auditQueue = new Gauge({ name: 'tokenbroker_audit_queue_records', help: 'Records waiting for the disk.', registers })
-  const auditWritable = new Gauge({ name: 'tokenbroker_audit_writable', help: '1 while the journal can be written.', registers })
+  const auditQueue = new Gauge({
+    name: 'tokenbroker_audit_queue_records',
+    help: 'Records waiting for the disk.',
+    registers,
+  })
+  const auditWritable = new Gauge({
+    name: 'tokenbroker_audit_writable',
+    help: '1 while the journal can be written.',
+    registers,
+  })
   const auditFsync = new Gauge({
     name: 'tokenbroker_audit_last_fsync_seconds',
     help: 'Duration of the last fdatasync.',
     registers,
   })
-  new Gauge({ name: 'tokenbroker_build_info', help: 'Version, always 1.', labelNames: ['version'] as const, registers }).set(
-    { version },
-    1,
-  )
+  new Gauge({
+    name: 'tokenbroker_build_info',
+    help: 'Version, always 1.',
+    labelNames: ['version'] as const,
+    registers,
+  }).set({ version }, 1)
   return Object.freeze({
     registry,
     exchange({ incoming }: Known, outcome: Outcome, seconds: number) {

@@ -1,0 +1,113 @@
+import type { Express } from 'express'
+import type { Logger } from 'pino'
+import type { AuditJournal } from '../core/audit/event.ts'
+import type { Clock } from '../core/clock.ts'
+import { createExpiringCache } from '../core/expiring-cache.ts'
+import type { TokenReviewResult } from '../core/io/kube/api.ts'
+import type { Problem } from '../core/problem.ts'
+import { createRateLimit } from '../core/rate-limit.ts'
+import { authorizeRun } from './approvals/authorize-run.ts'
+import { createSettle } from './approvals/settle.ts'
+import type { GrantBook } from './audit/grant-book.ts'
+import type { Cluster } from './cluster.ts'
+import type { BrokerConfig } from './config.ts'
+import type { CountRefusal } from './counting.ts'
+import { createExchange } from './exchange.ts'
+import { createGather } from './gather.ts'
+import { createTokenApp } from './http/token-app.ts'
+import { createVerifyWorkload } from './identity/verify.ts'
+import { createIntrospectionEndpoint } from './introspection.ts'
+import { createIssue, providerTraits } from './issue.ts'
+import { createIntrospect } from './issuer/introspect.ts'
+import type { Issuer } from './issuer/issuer.ts'
+import { createRevoke } from './issuer/revoke.ts'
+import type { BrokerMetrics } from './metrics.ts'
+import { createObserve } from './observe.ts'
+import { createIdentifyRequester } from './requester.ts'
+import { createRevocationEndpoint } from './revocation.ts'
+import { createRunEndEndpoint } from './run-end.ts'
+
+export interface AppParts {
+  readonly config: BrokerConfig
+  readonly clusters: readonly Cluster[]
+  readonly issuer: Issuer
+  readonly journal: AuditJournal
+  readonly book: GrantBook
+  readonly countRefusal: CountRefusal
+  readonly metrics: BrokerMetrics
+  readonly log: Logger
+  readonly clock: Clock
+  readonly newId: () => string
+}
+
+/** A TokenReview is as old as the API server's own cache of them. In docs/architecture.md#caches */
+const reviewCacheMs = 10_000
+const maxCachedReviews = 10_000
+const maxRateKeys = 20_000
+
+/** Joins the rooms of the broker into its token listener. Nothing here decides anything. */
+export function createApp(parts: AppParts): Express {
+  const { config, clusters, issuer, journal, book, clock, log, newId } = parts
+  const { controller, limits } = config
+  const verify = createVerifyWorkload({
+    clusters: new Map(clusters.map(({ trusted }) => [trusted.issuer, trusted])),
+    audience: config.issuer,
+    clock,
+    reviews: createExpiringCache<TokenReviewResult>({ ttlMs: reviewCacheMs, maxEntries: maxCachedReviews, clock }),
+  })
+  const rate = (perSecond: number, burst: number) => createRateLimit({ perSecond, burst, maxKeys: maxRateKeys, clock })
+  const settle = createSettle({ book, clock })
+  const onError = (problem: Problem) => {
+    if (problem.row.outcome === 'failed') log.error({ err: problem, reason: problem.reason }, 'request failed')
+  }
+
+  return createTokenApp({
+    exchange: createExchange({
+      newId,
+      clock,
+      verify: createIdentifyRequester({
+        verify,
+        controller,
+        isWithinPodRate: rate(limits.requestsPerSecondPerPod, limits.burstPerPod),
+        isWithinNamespaceRate: rate(limits.requestsPerSecondPerNamespace, limits.burstPerNamespace),
+      }),
+      gather: createGather(new Map(clusters.map(({ trusted, facts }) => [trusted.name, facts])), controller),
+      settle: (exchangeId, allowance, { workload }) =>
+        settle({
+          exchangeId,
+          allowance,
+          workload,
+          providerMaxSeconds: providerTraits(allowance.provider.spec).maxSeconds,
+        }),
+      authorize: (allowance, { into }) => authorizeRun(allowance, into, { id: newId(), clock }),
+      callsUpstream: (grant) => providerTraits(grant.allowance.provider.spec).callsUpstream,
+      issue: createIssue({ mint: issuer.mint }),
+      record: (entry) => journal.append(entry),
+      count: parts.countRefusal,
+      observe: createObserve({ log, metrics: parts.metrics, clock }),
+    }),
+    introspect: createIntrospectionEndpoint({
+      verify,
+      introspect: createIntrospect({ verifyOwn: issuer.verifyOwn, grants: book, clock }),
+      callers: config.introspection.callers,
+    }),
+    revoke: createRevocationEndpoint({
+      verify,
+      revoke: createRevoke({ verifyOwn: issuer.verifyOwn, grants: book }),
+      controller,
+      journal,
+      clock,
+    }),
+    endRun: createRunEndEndpoint({
+      verify,
+      controller,
+      kubes: new Map(clusters.map(({ trusted, kube }) => [trusted.name, kube])),
+      book,
+      journal,
+      clock,
+    }),
+    count: parts.countRefusal,
+    onError,
+    requestTimeoutMs: limits.requestTimeoutMs,
+  })
+}

@@ -1,0 +1,70 @@
+import type { Logger } from 'pino'
+import type { Clock } from '../core/clock.ts'
+import { createExpiringCache } from '../core/expiring-cache.ts'
+import { type Run, runObject } from '../core/identity/run.ts'
+import type { AccessReviewResult, KubeClient } from '../core/io/kube/api.ts'
+import type { BrokerConfig } from './config.ts'
+import type { ClusterFacts } from './gather.ts'
+import { createClusterKeys } from './identity/cluster-keys.ts'
+import type { TrustedCluster } from './identity/verify.ts'
+import { walkCustomRun } from './identity/walk-custom-run.ts'
+import { walkPod } from './identity/walk-pod.ts'
+import { createAskScopeAccess } from './policy/scope-access.ts'
+import { type WatchedPolicies, watchPolicies } from './policy/watch-policies.ts'
+
+type ClusterConfig = BrokerConfig['clusters'][number]
+
+interface Deps {
+  readonly config: ClusterConfig
+  readonly kube: KubeClient
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** All that the broker knows and asks of one cluster. */
+export interface Cluster {
+  readonly trusted: TrustedCluster
+  readonly facts: ClusterFacts
+  readonly policies: WatchedPolicies
+  readonly kube: KubeClient
+}
+
+/** How long an answer of the API server is taken for the present. In docs/architecture.md#caches */
+const cacheMs = { walk: 5000, access: 5000 } as const
+const walkTimeoutMs = 5000
+
+export function createCluster({ config, kube, clock, log }: Deps): Cluster {
+  const policies = watchPolicies({ kube, clock, log })
+  const walks = createExpiringCache<Run>({ ttlMs: cacheMs.walk, maxEntries: 10_000, clock })
+  const access = createExpiringCache<AccessReviewResult>({ ttlMs: cacheMs.access, maxEntries: 10_000, clock })
+  const cluster: Cluster = {
+    kube,
+    policies,
+    trusted: {
+      name: config.name,
+      issuer: config.issuer,
+      keys: createClusterKeys({ fetchJwks: (signal) => kube.getJson('/openid/v1/jwks', signal), clock }),
+      kube,
+      maxTokenLifetimeSeconds: config.maxTokenLifetimeSeconds ?? (config.revocationCheck === 'none' ? 600 : 3600),
+      revocationCheck: config.revocationCheck,
+    },
+    facts: {
+      policies,
+      askScopeAccess: createAskScopeAccess(kube, access),
+      walkPod: (workload) =>
+        walks.get(
+          workload.pod.uid,
+          // A shared answer has its own deadline, not that of the caller who happened to ask first.
+          () => walkPod(workload, kube, AbortSignal.timeout(walkTimeoutMs)),
+          isComplete,
+        ),
+      walkCustomRun: (reference, signal) => walkCustomRun(reference, kube, signal),
+    },
+  }
+  return Object.freeze(cluster)
+}
+
+/** A pod without a run is asked about again: Tekton writes the far end of a link a moment after the near one. */
+function isComplete(run: Run): boolean {
+  return runObject(run) !== undefined && !run.hasEnded
+}
