@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { audience, duration, scope, statusSchema } from './fields.ts'
+import { audience, duration, listMap, listSet, scope, statusSchema } from './fields.ts'
 import type { KindDefinition } from './kind.ts'
 
 const algorithm = z.enum(['RS256', 'ES256', 'EdDSA'])
@@ -22,6 +22,7 @@ export const builtinConfig = z
         }),
       )
       .max(64)
+      .meta(listMap('audience'))
       .optional()
       .describe('Settings that differ by audience.'),
   })
@@ -30,8 +31,8 @@ export const builtinConfig = z
 export const clusterTokenProviderSpec = z
   .strictObject({
     builtin: builtinConfig.optional(),
-    audiences: z.array(audience).min(1).max(64).describe('Audiences that this provider may issue for.'),
-    scopes: z.array(scope).min(1).max(256).describe('Scopes that exist at this provider.'),
+    audiences: z.array(audience).min(1).max(64).meta(listSet).describe('Audiences that this provider may issue for.'),
+    scopes: z.array(scope).min(1).max(256).meta(listSet).describe('Scopes that exist at this provider.'),
     limits: z
       .strictObject({
         maxTTL: duration

@@ -28,6 +28,14 @@ export const duration = z
   .max(24)
   .regex(/^([0-9]+[hms])+$/)
 
+/** A list without repetitions, which Kubernetes enforces and merges by value. */
+export const listSet = { 'x-kubernetes-list-type': 'set' } as const
+
+/** A list with one entry for each value of `key`, merged entry by entry on server-side apply. */
+export function listMap(key: string) {
+  return { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] } as const
+}
+
 const condition = z.strictObject({
   type: z.string().min(1).max(64).describe('Kind of condition.'),
   status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds.'),
@@ -40,6 +48,11 @@ const condition = z.strictObject({
 export const statusSchema = z
   .strictObject({
     observedGeneration: z.int().min(0).optional().describe('Generation of the spec that was judged last.'),
-    conditions: z.array(condition).max(16).optional().describe('Ready, with the mend where it is not.'),
+    conditions: z
+      .array(condition)
+      .max(16)
+      .meta(listMap('type'))
+      .optional()
+      .describe('Ready, with the mend where it is not.'),
   })
   .describe('What the broker found; written by the broker.')

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { audience, duration, name, scope, statusSchema } from './fields.ts'
+import { audience, duration, listSet, name, scope, statusSchema } from './fields.ts'
 import type { KindDefinition } from './kind.ts'
 
 export const tokenPolicySpec = z
@@ -13,11 +13,13 @@ export const tokenPolicySpec = z
       .array(scope)
       .min(1)
       .max(64)
+      .meta(listSet)
       .describe('Scopes that may be asked for; the default of a request that names the policy and no scope.'),
     serviceAccounts: z
       .array(name)
       .min(1)
       .max(64)
+      .meta(listSet)
       .optional()
       .describe('Narrows the policy to these ServiceAccounts. RBAC alone says who may exchange a scope.'),
     ttl: duration.default('5m').describe('Longest life of a token under this policy, a Go duration. Default: 5m.'),
