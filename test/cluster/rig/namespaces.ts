@@ -27,8 +27,8 @@ export async function runInNamespaces(plan: Plan): Promise<number> {
 
 async function enter(planFile: string, command: readonly string[] | undefined): Promise<number> {
   const namespaces = ['unshare', '-n', '-m', '-p', '--fork', '--kill-child', '--mount-proc']
-  // sh is the first process because it collects orphans, which Node would leave as zombies
-  const first = ['sh', '-c', '"$@"; exit $?', 'sh']
+  // sh is the first process because it collects orphans, which Node would leave as zombies; it leaves Ctrl-C to Node
+  const first = ['sh', '-c', 'trap : INT; "$@"; exit $?', 'sh']
   const inside = [process.execPath, join(import.meta.dirname, 'inside.ts'), planFile]
   const child = spawn('setpriv', ['--pdeathsig', 'KILL', ...namespaces, ...first, ...inside], {
     cwd: repository,

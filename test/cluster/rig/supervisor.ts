@@ -68,7 +68,7 @@ export class Supervisor {
     component: string,
     what: string,
     probe: () => Promise<T | undefined | false>,
-    seconds = 60,
+    seconds = 120,
   ): Promise<T> {
     const deadline = performance.now() + seconds * 1000
     let last = 'no answer yet'
