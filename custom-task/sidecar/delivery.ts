@@ -24,6 +24,8 @@ export interface Delivery {
   granted(token: CachedToken): Promise<void>
   failed(result: NotGranted): Promise<void>
   report(): DeliveryReport
+  /** Resolves when nothing is being written and nothing will be. */
+  stop(): Promise<void>
 }
 
 export interface DeliveryDeps {
@@ -46,10 +48,11 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
   }
   let endsAtMs = 0
   let last = Promise.resolve()
+  let isStopped = false
 
   /** One write after the other: a slow one must not overtake a newer one. */
   function publish(files: FileSet): Promise<void> {
-    last = last.catch(() => undefined).then(() => directory.publish(name, files))
+    if (!isStopped) last = last.catch(() => undefined).then(() => directory.publish(name, files))
     return last
   }
 
@@ -82,6 +85,11 @@ export function createDelivery(deps: DeliveryDeps): Delivery {
       await publish(errorFiles(sentence)).catch((err: unknown) =>
         log.error({ err, ...place }, 'error file not written'),
       )
+    },
+
+    async stop(): Promise<void> {
+      isStopped = true
+      await last.catch(() => undefined)
     },
 
     report: () => ({ policy, name, isOptional, ...state }),

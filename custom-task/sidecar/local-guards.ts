@@ -31,21 +31,16 @@ const encoded: GuardVerdict = { kind: 'refused', description: 'Send the form wit
 export function judgeHeaders(rawHeaders: readonly string[], hosts: ReadonlySet<string>): GuardVerdict {
   let authorization: string | undefined
   let contentType: string | undefined
-  let isHost = false
+  let host = ''
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] ?? '').toLowerCase()
-    const value = rawHeaders[i + 1] ?? ''
-    if (name === 'host') {
-      if (!hosts.has(value)) return wrongHost
-      isHost = true
-    } else if (name === 'authorization') authorization = value
-    else if (name === 'content-type') contentType = value
-    else {
-      const refusal = judgeName(name)
-      if (refusal !== undefined) return refusal
-    }
+    const refusal = judgeName(name)
+    if (refusal !== undefined) return refusal
+    if (name === 'host') host = rawHeaders[i + 1] ?? ''
+    if (name === 'authorization') authorization = rawHeaders[i + 1]
+    if (name === 'content-type') contentType = rawHeaders[i + 1]
   }
-  return isHost ? { kind: 'passed', headers: { authorization, contentType } } : wrongHost
+  return hosts.has(host) ? { kind: 'passed', headers: { authorization, contentType } } : wrongHost
 }
 
 function judgeName(name: string): GuardVerdict | undefined {

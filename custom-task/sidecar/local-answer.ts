@@ -1,0 +1,58 @@
+import type { ServerResponse } from 'node:http'
+import type { LocalRefusal } from './local-refusal.ts'
+import type { CachedToken } from './token-cache.ts'
+
+const commonHeaders = [
+  'content-type',
+  'application/json',
+  'cache-control',
+  'no-store',
+  'x-content-type-options',
+  'nosniff',
+]
+
+/** Answers tokens; the place where they leave their Secret for local HTTP callers. */
+export interface TokenAnswers {
+  send(response: ServerResponse, token: CachedToken, nowMs: number): void
+}
+
+/** Keeps the bytes of each token's answer for as long as they are true: `expires_in` counts down by seconds. */
+export function createTokenAnswers(): TokenAnswers {
+  const ready = new WeakMap<
+    CachedToken,
+    { readonly expiresIn: number; readonly headers: string[]; readonly body: Buffer }
+  >()
+
+  return Object.freeze({
+    send(response: ServerResponse, token: CachedToken, nowMs: number): void {
+      const expiresIn = Math.max(0, Math.floor((token.expiresAt.getTime() - nowMs) / 1000))
+      let answer = ready.get(token)
+      if (answer?.expiresIn !== expiresIn) {
+        const body = Buffer.from(tokenBody(token, expiresIn))
+        answer = { expiresIn, body, headers: [...commonHeaders, 'content-length', String(body.length)] }
+        ready.set(token, answer)
+      }
+      response.writeHead(200, answer.headers)
+      response.end(answer.body)
+    },
+  })
+}
+
+/** Answers a refusal in OAuth's form. */
+export function sendRefusal(response: ServerResponse, refusal: LocalRefusal): void {
+  const body = Buffer.from(JSON.stringify(refusal.body))
+  const extra = Object.entries(refusal.headers ?? {}).flat()
+  response.writeHead(refusal.status, [...commonHeaders, 'content-length', String(body.length), ...extra])
+  response.end(body)
+}
+
+/** @see RFC 6749 §5.1 */
+function tokenBody(token: CachedToken, expiresIn: number): string {
+  return JSON.stringify({
+    access_token: token.accessToken.reveal(),
+    token_type: 'Bearer',
+    expires_in: expiresIn,
+    ...(token.scope.length === 0 ? {} : { scope: token.scope.join(' ') }),
+    ...(token.exchangeId === undefined ? {} : { exchange_id: token.exchangeId }),
+  })
+}

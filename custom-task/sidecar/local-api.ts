@@ -1,0 +1,141 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
+import type { Clock } from '../../core/clock.ts'
+import type { Delay } from '../../core/io/system.ts'
+import { createTokenAnswers, sendRefusal } from './local-answer.ts'
+import { type BodyEnd, readBody } from './local-body.ts'
+import { authenticate, type LocalStep } from './local-client.ts'
+import { isFormContent, type LocalForm, readLocalForm } from './local-form.ts'
+import { judgeHeaders } from './local-guards.ts'
+import { badRequest, type LocalRefusal, refusalOf, refuse } from './local-refusal.ts'
+import type { CachedToken, TokenCache, TokenResult } from './token-cache.ts'
+import { type TokenTarget, targetKey } from './token-target.ts'
+
+export interface LocalApiDeps {
+  readonly cache: Pick<TokenCache, 'peek' | 'get'>
+  readonly steps: readonly LocalStep[]
+  readonly clock: Clock
+  readonly delay: Delay
+  /** Aborted when the process stops. */
+  readonly lifetime: AbortSignal
+}
+
+type ReadBody = Exclude<BodyEnd, { readonly kind: 'aborted' }>
+
+/** How long a caller is kept waiting; the exchange itself goes on, and its token is there for the next call. */
+const maxWaitMs = 10_000
+
+const tooSlow: TokenResult = {
+  kind: 'unavailable',
+  retryAfterSeconds: 1,
+  description: 'The broker did not answer in time: try again as Retry-After says',
+  status: undefined,
+  exchangeId: undefined,
+  cause: undefined,
+}
+
+/** What is answered, or must be asked for first. */
+type Decision = { readonly kind: 'granted'; readonly token: CachedToken } | LocalRefusal | Question
+
+interface Question {
+  readonly kind: 'question'
+  readonly target: TokenTarget
+  readonly minTtlMs: number
+}
+
+/**
+ * An OAuth 2.0 token endpoint on localhost: `POST /token` with client credentials, so that any OAuth client library
+ * works unchanged. The cached path is synchronous from the last byte of the request to the first of the answer.
+ *
+ * @param hosts exact values of `Host` that are served
+ * @see RFC 6749 §4.4
+ */
+export function createLocalApi(deps: LocalApiDeps, hosts: ReadonlySet<string>): RequestListener {
+  const { cache, steps, clock } = deps
+  const answers = createTokenAnswers()
+
+  function decide(authorization: string | undefined, end: ReadBody): Decision {
+    const form = readForm(end)
+    if (form.kind === 'refusal') return form
+    const policy = authenticate(authorization, form, steps)
+    if ('kind' in policy) return policy
+    const target = narrow(policy, form)
+    const minTtlMs = form.minTtlSeconds * 1000
+    const token = cache.peek(target, targetKey(target), minTtlMs)
+    return token === undefined ? { kind: 'question', target, minTtlMs } : { kind: 'granted', token }
+  }
+
+  async function ask({ target, minTtlMs }: Question): Promise<Exclude<Decision, Question>> {
+    const result = await withinLimit(cache.get(target, minTtlMs))
+    if (result.kind !== 'granted') return refusalOf(result)
+    const leftMs = result.token.expiresAt.getTime() - clock().getTime()
+    return minTtlMs > 0 && leftMs <= minTtlMs ? tooShort(result.token) : result
+  }
+
+  async function withinLimit(result: Promise<TokenResult>): Promise<TokenResult> {
+    const waiting = new AbortController()
+    const late = deps.delay(maxWaitMs, AbortSignal.any([waiting.signal, deps.lifetime])).then(() => tooSlow)
+    try {
+      return await Promise.race([result, late])
+    } catch {
+      return tooSlow
+    } finally {
+      waiting.abort()
+      late.catch(() => undefined)
+    }
+  }
+
+  function send(response: ServerResponse, answer: Exclude<Decision, Question>): void {
+    if (response.destroyed) return
+    if (answer.kind === 'granted') answers.send(response, answer.token, clock().getTime())
+    else sendRefusal(response, answer)
+  }
+
+  return (request, response) => {
+    const checked = check(request, hosts)
+    if (checked.kind === 'refusal') {
+      sendRefusal(response, checked)
+      return
+    }
+    readBody(request, (end) => {
+      if (end.kind === 'aborted') return
+      const decision = decide(checked.authorization, end)
+      if (decision.kind === 'question') void ask(decision).then((answer) => send(response, answer))
+      else send(response, decision)
+    })
+  }
+}
+
+function check(
+  request: IncomingMessage,
+  hosts: ReadonlySet<string>,
+): { readonly kind: 'checked'; readonly authorization: string | undefined } | LocalRefusal {
+  const verdict = judgeHeaders(request.rawHeaders, hosts)
+  if (verdict.kind === 'refused') return refuse(403, 'access_denied', verdict.description)
+  if (request.url !== '/token') return refuse(404, 'invalid_request', 'There is only POST /token, without a query')
+  if (request.method !== 'POST') return { ...refuse(405, 'invalid_request', 'Use POST'), headers: { allow: 'POST' } }
+  const { authorization, contentType } = verdict.headers
+  if (!isFormContent(contentType)) return badRequest('Send the parameters as application/x-www-form-urlencoded')
+  return { kind: 'checked', authorization }
+}
+
+function readForm(end: ReadBody): LocalForm | LocalRefusal {
+  switch (end.kind) {
+    case 'text':
+      return readLocalForm(end.text)
+    case 'malformed':
+      return badRequest('The form is malformed: send it urlencoded')
+    case 'too-large':
+      return { ...refuse(413, 'invalid_request', 'The form is over 8192 bytes'), headers: { connection: 'close' } }
+  }
+}
+
+/** What this caller asks of the policy; the broker decides whether it may be had. */
+function narrow(policy: TokenTarget, form: LocalForm): TokenTarget {
+  if (form.audience === undefined && form.scope === undefined) return policy
+  return { policy: policy.policy, audience: form.audience ?? policy.audience, scope: form.scope ?? policy.scope }
+}
+
+function tooShort(token: CachedToken): LocalRefusal {
+  const lifeSeconds = Math.floor((token.expiresAt.getTime() - token.obtainedAt.getTime()) / 1000)
+  return badRequest(`A new token of this policy lives ${lifeSeconds} seconds: ask for a smaller min_ttl`)
+}
