@@ -16,7 +16,7 @@ const claims = z.object({
   }),
 })
 
-const defaultFile = '/var/run/secrets/tokenbroker/token'
+const defaultFile = '/var/run/secrets/tokenbroker.dev/token'
 
 export const whoami: Command = {
   name: 'whoami',

@@ -1,0 +1,160 @@
+import { availableParallelism } from 'node:os'
+import type { Logger } from 'pino'
+import type { AuditEntry } from '../core/audit/event.ts'
+import type { Clock } from '../core/clock.ts'
+import { type RunningServer, startServer } from '../core/io/http-server.ts'
+import { createKubeClient } from '../core/io/kube/client.ts'
+import { loadCredentials } from '../core/io/kube/credentials.ts'
+import type { Shutdown } from '../core/io/shutdown.ts'
+import { systemDelay } from '../core/io/system.ts'
+import { createUuidV7 } from '../core/io/uuid.ts'
+import { createApp } from './app.ts'
+import { createGrantBook } from './audit/grant-book.ts'
+import { type Journal, openJournal } from './audit/journal.ts'
+import { createMemoryJournal } from './audit/memory-journal.ts'
+import { createSuppress } from './audit/suppress.ts'
+import { type Cluster, createCluster } from './cluster.ts'
+import type { BrokerConfig } from './config.ts'
+import { createCountRefusal } from './counting.ts'
+import { keepHouse } from './housekeeping.ts'
+import { createMetricsApp } from './http/metrics-app.ts'
+import { createDiscoveryApp } from './issuer/discovery-app.ts'
+import { createIssuer } from './issuer/issuer.ts'
+import { openKeyStore } from './issuer/key-store.ts'
+import { createBrokerMetrics } from './metrics.ts'
+
+interface Deps {
+  readonly config: BrokerConfig
+  readonly version: string
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly log: Logger
+  readonly clock: Clock
+  readonly shutdown: Shutdown
+}
+
+/**
+ * Opens what the broker stands on (journal, keys, API servers), then its listeners; what was opened is closed in reverse
+ * at shutdown: no new request, running ones finished, counts written, audit flushed.
+ *
+ * @throws when a part cannot be used, with the mend
+ */
+export async function startBroker(deps: Deps): Promise<void> {
+  const { config, version, log, clock, shutdown } = deps
+  const newId = createUuidV7(clock)
+  const book = createGrantBook({ clock })
+  const keys = await openKeyStore({ directory: config.keys.directory, clock }, shutdown.signal)
+  const issuer = createIssuer({
+    issuerUrl: config.issuer,
+    endpoints: endpointsUnder(config.tokenUrl ?? config.issuer),
+    keys,
+    clock,
+    newId,
+    signInBackground: availableParallelism() > 1,
+  })
+  const journal = await openAudit(deps, newId, book)
+  const suppress = createSuppress({ journal, clock, delay: systemDelay, log })
+  const metrics = createBrokerMetrics({ version })
+  const clusters = await connectClusters(deps)
+  const countRefusal = createCountRefusal({ suppress: suppress.count, meter: metrics.counted })
+  const tokenApp = createApp({ config, clusters, issuer, journal, book, countRefusal, metrics, log, clock, newId })
+  for (const { policies } of clusters) policies.start()
+  await journal.append(lifeCycle('started', config.name, clock()))
+  void keepHouse({ keys, book, clock, delay: systemDelay, log }, shutdown.signal)
+
+  const { listeners } = config
+  const onError = (err: unknown) => log.error({ err }, 'listener failed')
+  const metricsApp = createMetricsApp({
+    notReady: () => notReady(journal, clusters, shutdown.signal),
+    metrics: async () => {
+      metrics.auditHealth(journal.health())
+      return { contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }
+    },
+    onError,
+  })
+  const servers = [
+    await listen('token', startServer(tokenApp, listenOptions(listeners.token, onError)), log),
+    await listen(
+      'discovery',
+      startServer(createDiscoveryApp({ issuer }), listenOptions(listeners.discovery, onError)),
+      log,
+    ),
+  ]
+  const metricsServer = await listen('metrics', startServer(metricsApp, listenOptions(listeners.metrics, onError)), log)
+
+  const graceMs = config.shutdownGraceSeconds * 1000
+  shutdown.onShutdown('listeners', async () => {
+    await Promise.all(servers.map((server) => server.close(graceMs)))
+  })
+  shutdown.onShutdown('clusters', async (deadline) => {
+    await Promise.all(clusters.map(({ policies }) => policies.stop(deadline)))
+    await Promise.all(clusters.map(({ kube }) => kube.close()))
+  })
+  shutdown.onShutdown('audit', async (deadline) => {
+    await suppress.close()
+    await journal.append(lifeCycle('stopped', config.name, clock()))
+    await journal.close(deadline)
+  })
+  shutdown.onShutdown('metrics', () => metricsServer.close(1000))
+}
+
+async function openAudit(
+  { config, version, log, clock, shutdown }: Deps,
+  newId: () => string,
+  book: ReturnType<typeof createGrantBook>,
+): Promise<Journal> {
+  const options = {
+    source: `/tokenbroker/${config.name}`,
+    broker: { name: config.name, version },
+    clock,
+    newId,
+    log,
+    onDurable: book.apply,
+  }
+  if (config.audit.durability === 'memory') return createMemoryJournal(options)
+  const { directory, acceptNewEpoch } = config.audit
+  return await openJournal({ ...options, directory, acceptNewEpoch }, shutdown.signal)
+}
+
+async function connectClusters({ config, env, log, clock }: Deps): Promise<readonly Cluster[]> {
+  return await Promise.all(
+    config.clusters.map(async (entry) => {
+      const { kubeconfig, context } = entry
+      const credentials = await loadCredentials({ env, ...(kubeconfig && { kubeconfig }), ...(context && { context }) })
+      const clusterLog = log.child({ cluster: entry.name })
+      const kube = createKubeClient({
+        credentials,
+        onError: (err) => clusterLog.warn({ err }, 'credentials cannot be read again: the last good ones go on'),
+      })
+      return createCluster({ config: entry, kube, clock, log: clusterLog })
+    }),
+  )
+}
+
+function endpointsUnder(url: string) {
+  return { token: `${url}/token`, introspection: `${url}/introspect`, revocation: `${url}/revoke` }
+}
+
+function listenOptions({ address, port, tls }: BrokerConfig['listeners']['token'], onError: (err: unknown) => void) {
+  return { address, port, onError, ...(tls && { tls }) }
+}
+
+async function listen(name: string, starting: Promise<RunningServer>, log: Logger): Promise<RunningServer> {
+  const server = await starting
+  log.info({ listener: name, url: server.url }, 'listening')
+  return server
+}
+
+function notReady(journal: Journal, clusters: readonly Cluster[], stopping: AbortSignal): readonly string[] {
+  const { isWritable, reason } = journal.health()
+  return [
+    ...(stopping.aborted ? ['stopping'] : []),
+    ...(isWritable ? [] : [`the audit journal cannot be written: ${reason}`]),
+    ...clusters
+      .filter(({ policies }) => !policies.isSynced())
+      .map(({ trusted }) => `the policies of cluster ${trusted.name} have not been listed yet`),
+  ]
+}
+
+function lifeCycle(what: 'started' | 'stopped', name: string, time: Date): AuditEntry {
+  return { type: `dev.tokenbroker.broker.${what}.v1`, subject: name, time, data: { outcome: 'info', reason: what } }
+}
