@@ -1,0 +1,94 @@
+import type { Logger } from 'pino'
+import type { Clock } from '../../core/clock.ts'
+import type { KubeClient } from '../../core/io/kube/api.ts'
+import { createEventRecorder } from '../../core/io/kube/events.ts'
+import { createWorkQueue } from '../../core/io/kube/work-queue.ts'
+import type { Delay, Random } from '../../core/io/system.ts'
+import { createApply } from './apply.ts'
+import { createAttempts } from './attempts.ts'
+import type { Broker } from './broker.ts'
+import { createCaches } from './caches.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
+import { observe } from './observe.ts'
+import { createOwnWrites } from './own-writes.ts'
+import { createReconcile } from './reconcile.ts'
+import { createWrite } from './write.ts'
+
+export interface ControllerDeps {
+  readonly kube: KubeClient
+  readonly broker: Broker
+  readonly clock: Clock
+  readonly delay: Delay
+  readonly random: Random
+  /** Makes the part of an Event's name that keeps Events apart. */
+  readonly newId: () => string
+  readonly log: Logger
+}
+
+export interface ControllerOptions {
+  /** Watch this namespace only; undefined for all. */
+  readonly namespace: string | undefined
+  /** CustomRuns that are worked on at once. */
+  readonly concurrency: number
+  /** Name of this process in Events. */
+  readonly instance: string
+}
+
+export interface Controller {
+  /** Resolves when the caches are filled and work has begun, however long the API server takes. */
+  start(signal: AbortSignal): Promise<void>
+  isReady(): boolean
+  readonly metrics: Metrics
+  /** Takes nothing new and finishes what runs, which is broken off when `deadline` is aborted. */
+  stop(deadline: AbortSignal): Promise<void>
+}
+
+/**
+ * Puts the controller together: caches, queue, and what is done with a key. Two at a time would do no harm (writes name
+ * the version they follow) but would ask the broker twice.
+ */
+export function createController(deps: ControllerDeps, options: ControllerOptions): Controller {
+  const { kube, log, clock, delay, random } = deps
+  const ownWrites = createOwnWrites()
+  const attempts = createAttempts(deps)
+  const list = options.namespace === undefined ? {} : { namespace: options.namespace }
+  const caches = createCaches(
+    { client: kube, list, log, clock, delay, random },
+    { onChange: (key) => queue.add(key), onDelete: attempts.forget },
+  )
+  const component = 'tokenbroker-controller'
+  const events = createEventRecorder({
+    client: kube,
+    component,
+    instance: options.instance,
+    clock,
+    id: deps.newId,
+    log,
+  })
+  const metrics = createMetrics(() => queue.depth())
+  const write = createWrite(kube, ownWrites)
+  const reconcile = createReconcile({
+    cachedRun: caches.customRun,
+    ownWrites,
+    observe: (run, signal) => observe(run, { kube, cachedPipelineRun: caches.pipelineRun, attempts }, signal),
+    apply: createApply({ ...deps, write, attempts, events, metrics }),
+    requeue: (key, afterMs) => queue.addAfter(key, afterMs),
+    clock,
+    log,
+  })
+  const queue = createWorkQueue({ process: reconcile, concurrency: options.concurrency, log, clock, delay, random })
+
+  return Object.freeze({
+    async start(signal: AbortSignal): Promise<void> {
+      await caches.start(signal)
+      const { customRuns, pipelineRuns } = caches.size()
+      log.info({ custom_runs: customRuns, pipeline_runs: pipelineRuns }, 'caches filled')
+    },
+    isReady: caches.isFresh,
+    metrics,
+    async stop(deadline: AbortSignal): Promise<void> {
+      await caches.stop()
+      await queue.shutDown(deadline)
+    },
+  })
+}

@@ -1,0 +1,94 @@
+import type { Logger } from 'pino'
+import type { EventRecorder } from '../../core/io/kube/events.ts'
+import { type AskDeps, ask } from './ask.ts'
+import type { Broker, RunReference } from './broker.ts'
+import type { Metrics } from './metrics.ts'
+import type { OurRun } from './our-run.ts'
+import type { StatusPatch, Step } from './step.ts'
+
+export interface ApplyDeps extends AskDeps {
+  readonly broker: Broker
+  readonly events: EventRecorder
+  readonly metrics: Pick<Metrics, 'wrote' | 'runEnd'>
+  readonly log: Logger
+}
+
+export interface Applied {
+  readonly run: OurRun
+  /** The broker was asked, so another plan can be made. */
+  readonly hasAsked: boolean
+  readonly requeueAfterMs: number | undefined
+}
+
+/** The broker could not be told that a run ended; it is told again. */
+export class RunEndUntold extends Error {
+  override readonly name = 'RunEndUntold'
+}
+
+export type Apply = (steps: readonly Step[], run: OurRun, signal: AbortSignal) => Promise<Applied>
+
+/** Does what a plan says, in order; a step that throws leaves the rest undone, and the next plan begins from there. */
+export function createApply(deps: ApplyDeps): Apply {
+  return async function apply(steps, before, signal) {
+    let run = before
+    let requeueAfterMs: number | undefined
+    for (const step of steps) {
+      switch (step.kind) {
+        case 'hold':
+          // With a question behind it, both are done side by side.
+          if (!steps.some(isQuestion)) run = await deps.write.hold(run, signal)
+          break
+        case 'authorize':
+          run = await ask(run, { ...step, holds: steps.some((one) => one.kind === 'hold') }, deps, signal)
+          break
+        case 'patch-status':
+          run = await deps.write.status(run, step.status, signal)
+          report(run, step.status, deps)
+          break
+        case 'emit-event':
+          await deps.events.record(involved(run), step, signal)
+          break
+        case 'end-run':
+          await endRun(step.run, deps, signal)
+          break
+        case 'release':
+          run = await deps.write.release(run, signal)
+          break
+        case 'requeue':
+          requeueAfterMs = Math.min(step.afterMs, requeueAfterMs ?? step.afterMs)
+          break
+      }
+    }
+    return { run, hasAsked: steps.some(isQuestion), requeueAfterMs }
+  }
+}
+
+async function endRun(run: RunReference, { broker, log, metrics }: ApplyDeps, signal: AbortSignal): Promise<void> {
+  const fields = { namespace: run.namespace, run: run.name, run_uid: run.uid, run_kind: run.kind }
+  const outcome = await broker.endRun(run, signal)
+  metrics.runEnd(outcome.kind === 'done' ? 'told' : 'untold')
+  if (outcome.kind === 'done') {
+    log.info(fields, 'run end told')
+    return
+  }
+  log.warn({ ...fields, outcome: outcome.kind, exchange_id: outcome.exchangeId }, 'run end not told')
+  throw new RunEndUntold(outcome.description)
+}
+
+function report({ customRun }: OurRun, status: StatusPatch, { log, attempts, metrics }: ApplyDeps): void {
+  const { status: succeeded, reason } = status.conditions[0]
+  const { namespace, name, uid } = customRun.metadata
+  log.info({ namespace, custom_run: name, custom_run_uid: uid, succeeded, reason }, 'custom run status written')
+  metrics.wrote(reason)
+  if (succeeded !== 'Unknown') attempts.forget(uid)
+}
+
+function involved({ customRun, resourceVersion }: OurRun): Parameters<EventRecorder['record']>[0] {
+  const { namespace, name, uid } = customRun.metadata
+  const { apiVersion, kind } = customRun
+  return { apiVersion, kind, metadata: { namespace, name, uid, resourceVersion } }
+}
+
+function isQuestion(step: Step): boolean {
+  return step.kind === 'authorize'
+}

@@ -1,0 +1,43 @@
+import { z } from 'zod'
+import { name } from '../../core/crd/fields.ts'
+
+const path = z.string().min(1).max(4096)
+
+/** The controller's configuration file. */
+export const controllerConfig = z.strictObject({
+  broker: z.strictObject({
+    url: z
+      .url({ protocol: /^https?$/ })
+      .max(512)
+      .describe("The broker's token listener. https; plain http is for loopback only."),
+    caFile: path
+      .optional()
+      .describe("PEM authorities of the broker's certificate; followed when it changes. Default: the system's."),
+    tokenFile: path
+      .default('/var/run/secrets/tokenbroker/token')
+      .describe("The controller's own projected ServiceAccount token, with the broker's issuer URL as its audience."),
+  }),
+  kubeconfig: path
+    .optional()
+    .describe('Kubeconfig file. Default: KUBECONFIG, else the ServiceAccount that the controller runs as.'),
+  context: z.string().max(253).optional().describe('Context of the kubeconfig. Default: its current one.'),
+  namespace: name.optional().describe('Work in this namespace only. Default: all.'),
+  concurrency: z.int().min(1).max(256).default(8).describe('CustomRuns that are worked on at once.'),
+  health: z
+    .strictObject({
+      address: z.union([z.ipv4(), z.ipv6()]).default('0.0.0.0').describe('Address to listen on.'),
+      port: z.int().min(0).max(65_535).default(8081).describe('Port; 0 takes a free one.'),
+    })
+    .prefault({})
+    .describe('/livez, /readyz, /metrics.'),
+  shutdownGraceSeconds: z.number().positive().max(600).default(20).describe('Time for running work at SIGTERM.'),
+})
+
+export type ControllerConfig = z.output<typeof controllerConfig>
+
+/** Shown beside the problems of a file that cannot be used, and in the documentation. */
+export const exampleConfig = `
+broker:
+  url: https://tokenbroker.tokenbroker-system.svc:8443
+  caFile: /etc/tokenbroker/ca.crt
+`
