@@ -66,6 +66,7 @@ async function make(name: string, recipe: Recipe, input: string): Promise<Image>
 }
 
 if (import.meta.main) {
-  const { tekton } = await buildBinaries(['tekton'])
-  buildImages(tekton).then((images) => process.stdout.write(`${JSON.stringify(images, undefined, 2)}\n`), fail)
+  buildBinaries(['tekton'])
+    .then(({ tekton }) => buildImages(tekton))
+    .then((images) => process.stdout.write(`${JSON.stringify(images, undefined, 2)}\n`), fail)
 }

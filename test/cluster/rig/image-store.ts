@@ -62,16 +62,24 @@ async function layer(name: 'base' | 'product', images: readonly Image[], from: s
   await rm(directory, { recursive: true, force: true })
   await mkdir(directory, { recursive: true })
   if (from) await copyImageStore(from, root)
-  const supervisor = new Supervisor()
-  const containerd = await configureContainerd(directory, root)
-  // own mount and network namespaces: its mounts and its listening socket are nobody else's business
-  const { command, args } = containerd.component
-  supervisor.start({ name: 'containerd', command: 'unshare', args: ['-m', '-n', command, ...args] })
-  await supervisor.until('containerd', 'an answer', () => containerdAnswers(containerd.socket))
-  for (const image of images) await importImage(containerd.socket, image)
-  await supervisor.stop('containerd')
+  await importInto(directory, root, images)
   await rename(root, store)
   await rm(directory, { recursive: true, force: true })
   say(`imported images in ${((performance.now() - began) / 1000).toFixed(1)} s`)
   return store
+}
+
+async function importInto(directory: string, root: string, images: readonly Image[]): Promise<void> {
+  const supervisor = new Supervisor()
+  const containerd = await configureContainerd(directory, root)
+  const { command, args } = containerd.component
+  // mount and network namespaces of its own: its mounts and its listening socket are nobody else's business
+  const alone = ['--pdeathsig', 'KILL', 'unshare', '-m', '-n']
+  supervisor.start({ name: 'containerd', command: 'setpriv', args: [...alone, command, ...args] })
+  try {
+    await supervisor.until('containerd', 'an answer', () => containerdAnswers(containerd.socket))
+    for (const image of images) await importImage(containerd.socket, image)
+  } finally {
+    await supervisor.stop('containerd')
+  }
 }
