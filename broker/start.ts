@@ -9,10 +9,11 @@ import type { Shutdown } from '../core/io/shutdown.ts'
 import { systemDelay } from '../core/io/system.ts'
 import { createUuidV7 } from '../core/io/uuid.ts'
 import { createApp } from './app.ts'
+import { systemAlarm } from './audit/alarm.ts'
 import { createGrantBook } from './audit/grant-book.ts'
 import { type Journal, openJournal } from './audit/journal.ts'
 import { createMemoryJournal } from './audit/memory-journal.ts'
-import { createSuppress } from './audit/suppress.ts'
+import { createSuppressor } from './audit/suppress.ts'
 import { type Cluster, createCluster } from './cluster.ts'
 import type { BrokerConfig } from './config.ts'
 import { createCountRefusal } from './counting.ts'
@@ -52,10 +53,10 @@ export async function startBroker(deps: Deps): Promise<void> {
     signInBackground: availableParallelism() > 1,
   })
   const journal = await openAudit(deps, newId, book)
-  const suppress = createSuppress({ journal, clock, delay: systemDelay, log })
+  const suppressor = createSuppressor({ journal, clock, alarm: systemAlarm, log, subject: config.name })
   const metrics = createBrokerMetrics({ version })
   const clusters = await connectClusters(deps)
-  const countRefusal = createCountRefusal({ suppress: suppress.count, meter: metrics.counted })
+  const countRefusal = createCountRefusal({ suppress: suppressor.note, meter: metrics.counted })
   const tokenApp = createApp({ config, clusters, issuer, journal, book, countRefusal, metrics, log, clock, newId })
   for (const { policies } of clusters) policies.start()
   await journal.append(lifeCycle('started', config.name, clock()))
@@ -90,7 +91,7 @@ export async function startBroker(deps: Deps): Promise<void> {
     await Promise.all(clusters.map(({ kube }) => kube.close()))
   })
   shutdown.onShutdown('audit', async (deadline) => {
-    await suppress.close()
+    await suppressor.close()
     await journal.append(lifeCycle('stopped', config.name, clock()))
     await journal.close(deadline)
   })

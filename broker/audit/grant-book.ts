@@ -1,4 +1,7 @@
 import type { AuditRecord } from '../../core/audit/event.ts'
+import type { Clock } from '../../core/clock.ts'
+import { createExpiringByRun } from './expiring-by-run.ts'
+import { readAuthorization, readGrant, runUidOf } from './read-grant.ts'
 
 /** A token that was granted and has not expired. */
 export interface LiveGrant {
@@ -40,4 +43,62 @@ export interface GrantBook {
   authorizationsOfRun(runUid: string): readonly RunAuthorization[]
   /** Forgets what expired before `now`; ended runs are kept for the longest life a token can have. */
   sweep(now: Date): void
+}
+
+interface GrantBookOptions {
+  readonly clock: Clock
+  /** How long the end of a run is remembered. Default 24 hours, more than any token or authorisation lives. */
+  readonly endedRunMs?: number
+}
+
+/** Makes an empty book; feed it the journal from the beginning of the chain. */
+export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantBookOptions): GrantBook {
+  const grants = createExpiringByRun<LiveGrant>()
+  const authorizations = createExpiringByRun<RunAuthorization>()
+  const ended = new Map<string, Date>()
+
+  function addGrant(record: AuditRecord): void {
+    const grant = readGrant(record)
+    if (grant === undefined || grant.expiresAt <= clock()) return
+    // Its exchange was under way when the run ended: what a run was given ends with the run.
+    const isRevoked = grant.runUid !== undefined && ended.has(grant.runUid)
+    grants.put(grant.jti, { ...grant, isRevoked })
+  }
+
+  function addAuthorization(record: AuditRecord): void {
+    const authorization = readAuthorization(record)
+    if (authorization === undefined || authorization.expiresAt <= clock() || ended.has(authorization.runUid)) return
+    authorizations.put(authorization.id, authorization)
+  }
+
+  function revoke(jti: string): void {
+    const grant = grants.get(jti)
+    if (grant !== undefined) grants.put(jti, { ...grant, isRevoked: true })
+  }
+
+  function endRun({ time, data }: AuditRecord): void {
+    const runUid = runUidOf(data.run)
+    if (runUid === undefined) return
+    ended.set(runUid, new Date(time))
+    for (const { id } of authorizations.ofRun(runUid)) authorizations.remove(id)
+    for (const { jti } of grants.ofRun(runUid)) revoke(jti)
+  }
+
+  return Object.freeze({
+    apply(record: AuditRecord) {
+      if (record.type === 'dev.tokenbroker.exchange.granted.v1') addGrant(record)
+      if (record.type === 'dev.tokenbroker.exchange.authorized.v1') addAuthorization(record)
+      if (record.type === 'dev.tokenbroker.run.ended.v1') endRun(record)
+      for (const jti of record.data.revoked_tokens ?? []) revoke(jti)
+    },
+    grant: (jti: string) => grants.get(jti),
+    grantsOfRun: (runUid: string) => grants.ofRun(runUid),
+    isRunEnded: (runUid: string) => ended.has(runUid),
+    authorizationsOfRun: (runUid: string) => authorizations.ofRun(runUid),
+    sweep(now: Date) {
+      grants.sweep(now)
+      authorizations.sweep(now)
+      for (const [runUid, at] of ended) if (now.getTime() - at.getTime() >= endedRunMs) ended.delete(runUid)
+    },
+  })
 }

@@ -1,0 +1,92 @@
+import type { Logger } from 'pino'
+import type { AuditEntry, AuditJournal, AuditRequest } from '../../core/audit/event.ts'
+import type { Clock } from '../../core/clock.ts'
+import { type ProblemReason, problems } from '../../core/problem.ts'
+import type { Alarm } from './alarm.ts'
+
+type Door = AuditRequest['door']
+
+/** Counts refusals that anybody can cause, so that nobody can fill the disk with them. */
+export interface Suppressor {
+  /** Counts one refusal; its record follows at the end of the window, with all of its kind. */
+  note(door: Door, reason: ProblemReason): void
+  /** Records what was counted, and ends. Waits for the journal; resolves also when that fails. */
+  close(): Promise<void>
+}
+
+interface SuppressorOptions {
+  readonly journal: AuditJournal
+  readonly clock: Clock
+  readonly alarm: Alarm
+  readonly log: Logger
+  /** The broker's own name; the record's `subject`. */
+  readonly subject: string
+  /** Time over which refusals are counted. Default 10 s. */
+  readonly windowMs?: number
+}
+
+interface Count {
+  readonly door: Door
+  readonly reason: ProblemReason
+  readonly since: Date
+  readonly count: number
+}
+
+/** Doors times reasons is a closed set, so the map is bounded: one record for each of them in a window, at most. */
+export function createSuppressor(options: SuppressorOptions): Suppressor {
+  const { journal, clock, alarm, log, subject, windowMs = 10_000 } = options
+  let counts = new Map<string, Count>()
+  let cancel: (() => void) | undefined
+  let isClosed = false
+
+  function note(door: Door, reason: ProblemReason): void {
+    add({ door, reason, since: clock(), count: 1 })
+    if (!isClosed) cancel ??= alarm(windowMs, ring)
+  }
+
+  function add({ door, reason, since, count }: Count): void {
+    const key = `${door} ${reason}`
+    const known = counts.get(key)
+    if (known === undefined) counts.set(key, { door, reason, since, count })
+    else counts.set(key, { ...known, since: since < known.since ? since : known.since, count: known.count + count })
+  }
+
+  function ring(): void {
+    cancel = undefined
+    void flush()
+  }
+
+  async function flush(): Promise<void> {
+    const counted = [...counts.values()]
+    counts = new Map()
+    await Promise.all(counted.map(record))
+    // What could not be recorded waits for the next window.
+    if (counts.size > 0 && !isClosed) cancel ??= alarm(windowMs, ring)
+  }
+
+  async function record(count: Count): Promise<void> {
+    try {
+      await journal.append(entry(count, subject, clock()))
+    } catch (error) {
+      add(count)
+      log.warn({ err: error, door: count.door, reason: count.reason, count: count.count }, 'refusals not recorded yet')
+    }
+  }
+
+  return Object.freeze({
+    note,
+    async close() {
+      isClosed = true
+      cancel?.()
+      cancel = undefined
+      await flush()
+    },
+  })
+}
+
+function entry({ door, reason, since, count }: Count, subject: string, time: Date): AuditEntry {
+  const { outcome } = problems[reason]
+  const counted = { suppressed_count: count, suppressed_since: since.toISOString() }
+  const data = { outcome, reason, request: { door }, ...counted }
+  return { type: 'dev.tokenbroker.suppressed.v1', subject, time, data }
+}
