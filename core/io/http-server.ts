@@ -105,7 +105,8 @@ function createServer(handler: RequestListener, limits: ServerLimits, material: 
     // How often the timeouts above are enforced; Node's default of 30 s would let a slow client stay six times as long.
     connectionsCheckingInterval: 1000,
     insecureHTTPParser: false,
-    requireHostHeader: true,
+    // The guard refuses it: Node's own answer has no body.
+    requireHostHeader: false,
     noDelay: true,
   }
   const server = material
@@ -116,6 +117,8 @@ function createServer(handler: RequestListener, limits: ServerLimits, material: 
   // Node drops what is over its count without a word: one more lets the guard see that it was too many.
   server.maxHeadersCount = limits.maxHeaders + 1
   server.maxRequestsPerSocket = limits.maxRequestsPerSocket
+  // Node answers what comes after the last request of a socket with 503, but leaves the socket open.
+  server.on('dropRequest', (_request, socket) => setImmediate(() => socket.end()))
   return server
 }
 

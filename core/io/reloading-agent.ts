@@ -1,4 +1,4 @@
-import { Agent } from 'undici'
+import { Agent, errors } from 'undici'
 import type { Fresh } from './fresh.ts'
 import { type TlsMaterial, tlsOptions } from './tls-material.ts'
 
@@ -16,7 +16,7 @@ export interface AgentLimits {
 
 /** One undici Agent that is replaced when its certificates change. */
 export interface ReloadingAgent {
-  /** Never keep it: ask again for each request. */
+  /** Never keep it: ask again for each request. @throws ClientDestroyedError after `close` */
   current(): Promise<Agent>
   /** Ends idle sockets and breaks those in use. */
   close(): Promise<void>
@@ -26,6 +26,7 @@ export interface ReloadingAgent {
 export function createReloadingAgent(material: Fresh<TlsMaterial>, limits: AgentLimits): ReloadingAgent {
   let built: { readonly from: TlsMaterial; readonly agent: Agent } | undefined
   const retired = new Set<Agent>()
+  let isClosed = false
 
   async function retire(agent: Agent): Promise<void> {
     retired.add(agent)
@@ -36,6 +37,7 @@ export function createReloadingAgent(material: Fresh<TlsMaterial>, limits: Agent
   return Object.freeze({
     async current(): Promise<Agent> {
       const from = await material.current()
+      if (isClosed) throw new errors.ClientDestroyedError()
       if (built?.from === from) return built.agent
       // Requests under way finish on the old sockets; close() of an Agent rejects only when it was destroyed meanwhile.
       if (built) void retire(built.agent).catch(() => undefined)
@@ -43,6 +45,7 @@ export function createReloadingAgent(material: Fresh<TlsMaterial>, limits: Agent
       return built.agent
     },
     async close(): Promise<void> {
+      isClosed = true
       const agents = built ? [...retired, built.agent] : [...retired]
       await Promise.all(agents.map((agent) => agent.destroy()))
     },

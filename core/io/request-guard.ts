@@ -29,6 +29,7 @@ export function refuseAmbiguous(
     if (seen.has(name)) return { status: 400, description: 'A header field that must be unique is repeated' }
     seen.set(name, rawHeaders[i + 1] ?? '')
   }
+  if (!seen.has('host')) return { status: 400, description: 'The Host header field is missing' }
   const coding = seen.get('transfer-encoding')
   if (coding === undefined) return undefined
   if (seen.has('content-length')) return { status: 400, description: 'The length of the body is stated twice' }

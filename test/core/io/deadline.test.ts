@@ -1,0 +1,45 @@
+import { getEventListeners } from 'node:events'
+import { describe, expect, it } from 'vitest'
+import { withDeadline } from '../../../core/io/deadline.ts'
+
+/** Never ends by itself. */
+function untilAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+}
+
+describe('withDeadline', () => {
+  it('aborts the operation with a TimeoutError when time is up', async () => {
+    const ended = withDeadline(1, new AbortController().signal, untilAborted)
+
+    await expect(ended).rejects.toMatchObject({ name: 'TimeoutError' })
+  })
+
+  it('passes the reason of the outer signal on', async () => {
+    const outer = new AbortController()
+    const ended = withDeadline(60_000, outer.signal, untilAborted)
+
+    outer.abort(new RangeError('enough'))
+
+    await expect(ended).rejects.toBeInstanceOf(RangeError)
+  })
+
+  it('does not begin under a signal that is aborted already', async () => {
+    let began = false
+
+    const ended = withDeadline(60_000, AbortSignal.abort(new RangeError('before')), async () => {
+      began = true
+    })
+
+    await expect(ended).rejects.toBeInstanceOf(RangeError)
+    expect(began).toBe(false)
+  })
+
+  it('leaves no listener behind', async () => {
+    const outer = new AbortController()
+
+    await withDeadline(60_000, outer.signal, async () => 1)
+    await withDeadline(60_000, outer.signal, async () => Promise.reject(new Error('no'))).catch(() => undefined)
+
+    expect(getEventListeners(outer.signal, 'abort')).toEqual([])
+  })
+})
