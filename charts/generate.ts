@@ -16,7 +16,10 @@ export function generatedFiles(): ReadonlyMap<string, string> {
   return new Map(
     kinds.map((kind) => {
       const definition = customResourceDefinition(kind)
-      return [`${definition.metadata.name}.yaml`, header + stringify(definition, { version: '1.1', lineWidth: 120, aliasDuplicateObjects: false })]
+      return [
+        `${definition.metadata.name}.yaml`,
+        header + stringify(definition, { version: '1.1', lineWidth: 120, aliasDuplicateObjects: false }),
+      ]
     }),
   )
 }

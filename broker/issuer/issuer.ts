@@ -3,10 +3,10 @@ import type { Secret } from '../../core/secret.ts'
 import type { SigningAlgorithm, Upstream } from '../providers/provider.ts'
 import type { PublicDocument } from './document.ts'
 import { type IssuerUrl, parseIssuerUrl } from './issuer-url.ts'
-import type { KeyRing, KeyUse } from './key-ring.ts'
-import { defaultTiming } from './key-set.ts'
+import type { KeyUse } from './key-ring.ts'
+import type { KeyStore } from './key-store.ts'
 import type { IssuerEndpoints } from './metadata.ts'
-import { type AssertionRequest, accessTokenPayload, assertionPayload } from './payload.ts'
+import { type AssertionRequest, accessTokenPayload, assertionPayload, type IssuerLimits } from './payload.ts'
 import { createPublished } from './published.ts'
 import { createSigner, type Signer } from './signer.ts'
 import type { SigningKey } from './signing-key.ts'
@@ -32,14 +32,13 @@ export interface IssuerOptions {
   /** Value of `iss`; see `issuer-url.ts` for the form. */
   readonly issuerUrl: string
   readonly endpoints: IssuerEndpoints
-  readonly keys: { ring(): KeyRing }
+  /** No token outlives the publication of its key: the store says how long that is. */
+  readonly keys: Pick<KeyStore, 'ring' | 'maxTokenLifeSeconds'>
   readonly clock: Clock
   /** Fresh unique text for the `jti` of assertions. */
   readonly newId: () => string
   /** How far `iat` and `nbf` are put back for verifiers whose clock is behind, 0 to 60. Default: 30. */
   readonly skewSeconds?: number
-  /** The same as the key store's: a longer token could outlive the publication of its key. Default: 24 h. */
-  readonly maxTokenLifeSeconds?: number
   /** True where the process has two CPUs or more: RS256 is signed off the event loop. */
   readonly signInBackground: boolean
 }
@@ -92,12 +91,11 @@ export function createIssuer(options: IssuerOptions): Issuer {
   })
 }
 
-function limitsOf(options: IssuerOptions): { readonly skewSeconds: number; readonly maxTokenLifeSeconds: number } {
-  const { skewSeconds = 30, maxTokenLifeSeconds = defaultTiming.maxTokenLifeSeconds } = options
+function limitsOf({ skewSeconds = 30, keys }: IssuerOptions): IssuerLimits {
   if (!Number.isInteger(skewSeconds) || skewSeconds < 0 || skewSeconds > 60) {
     throw new TypeError('skewSeconds must be a whole number from 0 to 60')
   }
-  return { skewSeconds, maxTokenLifeSeconds }
+  return { skewSeconds, maxTokenLifeSeconds: keys.maxTokenLifeSeconds }
 }
 
 function createSigners(inBackground: boolean): (key: SigningKey) => Signer {

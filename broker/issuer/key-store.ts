@@ -17,6 +17,8 @@ export type KeyChange = 'unchanged' | 'reloaded' | 'rotated'
 
 /** Where the signing keys live. A file here; a Kubernetes Secret shared by replicas offers the same. */
 export interface KeyStore {
+  /** For how long an old key stays published, and so the longest life that a token may have. */
+  readonly maxTokenLifeSeconds: number
   /** The keys at this moment; another object after every change. */
   ring(): KeyRing
   /**
@@ -79,7 +81,8 @@ export async function openKeyStore(options: KeyStoreOptions, signal: AbortSignal
     return hasReloaded ? 'reloaded' : 'unchanged'
   }
 
-  return Object.freeze({ ring: () => ring, rotateIfDue: oneAtATime(rotateIfDue) })
+  const { maxTokenLifeSeconds } = timing
+  return Object.freeze({ maxTokenLifeSeconds, ring: () => ring, rotateIfDue: oneAtATime(rotateIfDue) })
 }
 
 /** Concurrent callers share the run that is under way, with the signal of the first. */

@@ -38,11 +38,11 @@ export interface TestIssuer extends Issuer {
 }
 
 export async function testIssuer(
-  algorithms: RingAlgorithms = fastAlgorithms,
+  keys: RingAlgorithms | KeyRing = fastAlgorithms,
   options: Partial<Pick<IssuerOptions, 'issuerUrl' | 'skewSeconds' | 'signInBackground'>> = {},
 ): Promise<TestIssuer> {
   let count = 0
-  const state = { now: start, ring: await freshRing(algorithms) }
+  const state = { now: start, ring: isRing(keys) ? keys : await freshRing(keys) }
   const issuer = createIssuer({
     issuerUrl: 'https://broker.example.com',
     endpoints: {
@@ -50,7 +50,7 @@ export async function testIssuer(
       introspection: 'https://broker.internal/introspect',
       revocation: 'https://broker.internal/revoke',
     },
-    keys: { ring: () => state.ring },
+    keys: { ring: () => state.ring, maxTokenLifeSeconds: defaultTiming.maxTokenLifeSeconds },
     clock: () => state.now,
     newId: () => `id-${++count}`,
     signInBackground: false,
@@ -61,6 +61,10 @@ export async function testIssuer(
     state.ring = await rotateRing(state.ring, moment(state.now))
   }
   return Object.assign(state, issuer, { pass })
+}
+
+function isRing(keys: RingAlgorithms | KeyRing): keys is KeyRing {
+  return !Array.isArray(keys.access)
 }
 
 export function parseDocument(document: PublicDocument): Record<string, unknown> {

@@ -2,10 +2,20 @@ import { decodeJwt, decodeProtectedHeader, type JWTVerifyOptions, jwtVerify } fr
 import { describe, expect, it } from 'vitest'
 import { ringKeys } from '../../../broker/issuer/key-ring.ts'
 import { Secret } from '../../../core/secret.ts'
-import { allAlgorithms, deployClaims, later, parseDocument, start, testIssuer, verifierKeys } from './issuer-fixture.ts'
+import {
+  allAlgorithms,
+  deployClaims,
+  freshRing,
+  later,
+  parseDocument,
+  start,
+  testIssuer,
+  verifierKeys,
+} from './issuer-fixture.ts'
 
 const mintOptions = { algorithm: 'ES256', tokenType: 'at+jwt', issuedAt: start, expiresAt: later(300) } as const
 const assertionRequest = { audience: 'https://idp.example.com', subject: deployClaims.sub, algorithm: 'ES256' } as const
+const allKeys = freshRing(allAlgorithms)
 const month = 30 * 86_400
 
 describe('mint', () => {
@@ -17,7 +27,7 @@ describe('mint', () => {
   ] as const)(
     'makes a %s token of type %s that a verifier takes by the published keys',
     async (algorithm, tokenType) => {
-      const issuer = await testIssuer(allAlgorithms, { signInBackground: true })
+      const issuer = await testIssuer(await allKeys, { signInBackground: true })
 
       const { token } = await issuer.mint(deployClaims, { ...mintOptions, algorithm, tokenType })
 
@@ -167,7 +177,7 @@ describe('the two issuers', () => {
 
 describe('the published documents', () => {
   it('hold public members only, one algorithm for each key, and nothing twice', async () => {
-    const issuer = await testIssuer(allAlgorithms)
+    const issuer = await testIssuer(await allKeys)
 
     for (const document of [issuer.jwks(), issuer.federationJwks()]) {
       const { keys } = parseDocument(document) as { keys: Record<string, string>[] }
@@ -192,7 +202,7 @@ describe('the published documents', () => {
   })
 
   it('describe the authorization server as RFC 8414 says', async () => {
-    const issuer = await testIssuer(allAlgorithms)
+    const issuer = await testIssuer(await allKeys)
 
     expect(parseDocument(issuer.authorizationServerMetadata())).toEqual({
       issuer: 'https://broker.example.com',
@@ -212,7 +222,7 @@ describe('the published documents', () => {
   })
 
   it('have every member that OpenID Connect Discovery requires, and no empty list', async () => {
-    const issuer = await testIssuer(allAlgorithms)
+    const issuer = await testIssuer(await allKeys)
 
     for (const document of [issuer.discovery(), issuer.federationDiscovery()].map(parseDocument)) {
       for (const name of [
