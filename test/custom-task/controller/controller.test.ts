@@ -1,0 +1,275 @@
+import { describe, expect, it } from 'vitest'
+import { type KubeObject, resources } from '../../../core/io/kube/api.ts'
+import { refused } from '../../fakes/broker.ts'
+import {
+  authorizedAnswer,
+  conditionOf,
+  createWorld,
+  customRunRef,
+  isDone,
+  pipelineRunRef,
+  startController,
+} from './scene.ts'
+
+const finalizers = (object: KubeObject) => object.metadata.finalizers ?? []
+const customRunPatches = { verb: 'patch', resource: 'customruns' }
+
+describe('the controller', () => {
+  it('authorises a run: results, condition, finalizer, Event', async () => {
+    await using world = await createWorld()
+    await using _ = await startController(world)
+    world.startRun()
+    world.makeChild()
+    world.nameChild()
+
+    const done = await world.customRunWhen(isDone)
+
+    expect(done.status).toMatchObject({
+      observedGeneration: 1,
+      conditions: [{ type: 'Succeeded', status: 'True', reason: 'Authorized' }],
+      results: [
+        { name: 'authorization-id', value: 'auth-1' },
+        { name: 'policy', value: 'deploy-staging' },
+        { name: 'audience', value: 'https://deploy.example.com' },
+        { name: 'scope', value: 'deploy:staging' },
+        { name: 'expires-at', value: '2036-01-01T01:00:00Z' },
+      ],
+    })
+    expect(finalizers(done)).toEqual(['tokenbroker.dev/run-end'])
+    await expect.poll(() => world.kube.objects.list(resources.events)).toMatchObject([{ reason: 'Authorized' }])
+  })
+
+  it('asks as the delegation of the contract says, once', async () => {
+    await using world = await createWorld()
+    await using _ = await startController(world)
+    world.startRun()
+    const { metadata } = world.makeChild()
+    world.nameChild()
+    await world.customRunWhen(isDone)
+
+    expect(world.broker.requests.map((request) => [request.path, Object.fromEntries(request.form)])).toEqual([
+      [
+        '/authorize',
+        {
+          grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+          subject_token: `payments/release-token/${metadata.uid}`,
+          subject_token_type: 'urn:tokenbroker:params:token-type:customrun',
+          actor_token: 'own-token',
+          actor_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+          policy: 'deploy-staging',
+        },
+      ],
+    ])
+  })
+
+  it('writes the status once when the answer is quick', async () => {
+    await using world = await createWorld()
+    await using _ = await startController(world)
+    world.startRun()
+    world.makeChild()
+    world.nameChild()
+    await expect.poll(() => world.kube.objects.list(resources.events)).toHaveLength(1)
+
+    expect(world.kube.requests({ ...customRunPatches, subresource: 'status' })).toHaveLength(1)
+    expect(world.kube.requests(customRunPatches)).toHaveLength(2)
+  })
+
+  it('waits for Tekton to name the child before it asks', async () => {
+    await using world = await createWorld()
+    await using _ = await startController(world)
+    world.startRun()
+    world.makeChild()
+
+    const waiting = await world.customRunWhen((object) => conditionOf(object) === 'Unknown Exchanging')
+    expect(world.broker.requests).toEqual([])
+    expect(waiting.status).toMatchObject({ startTime: expect.any(String) })
+
+    world.nameChild()
+    expect(conditionOf(await world.customRunWhen(isDone))).toBe('True Authorized')
+  })
+
+  it('says Exchanging while the broker takes its time', async () => {
+    await using world = await createWorld()
+    const answer = Promise.withResolvers<typeof authorizedAnswer>()
+    world.answerWith(() => answer.promise)
+    await using _ = await startController(world)
+    world.startRun()
+    world.makeChild()
+    world.nameChild()
+
+    await world.customRunWhen((object) => conditionOf(object) === 'Unknown Exchanging')
+    answer.resolve(authorizedAnswer)
+
+    expect(conditionOf(await world.customRunWhen(isDone))).toBe('True Authorized')
+    expect(world.broker.requests).toHaveLength(1)
+  })
+
+  it('refuses with the sentence of the broker and the exchange id', async () => {
+    await using world = await createWorld()
+    world.answerWith(() => refused(400, 'invalid_scope'))
+    await using _ = await startController(world)
+    world.startRun()
+    world.makeChild()
+    world.nameChild()
+
+    const done = await world.customRunWhen(isDone)
+
+    expect(done.status).toMatchObject({
+      conditions: [{ reason: 'Denied', message: 'Mend invalid_scope (exchange exchange-refused)' }],
+    })
+  })
+
+  it('stays Unknown while the broker is away, and goes on when it is back', async () => {
+    await using world = await createWorld()
+    world.answerWith(() => undefined)
+    await using _ = await startController(world)
+    world.startRun()
+    world.makeChild()
+    world.nameChild()
+
+    await world.customRunWhen((object) => conditionOf(object) === 'Unknown BrokerUnavailable')
+    world.answerWith(() => authorizedAnswer)
+
+    expect(conditionOf(await world.customRunWhen(isDone))).toBe('True Authorized')
+  })
+
+  it('cancels within the words of Tekton while the broker is away', async () => {
+    await using world = await createWorld()
+    world.answerWith(() => undefined)
+    await using _ = await startController(world)
+    world.startRun()
+    world.makeChild()
+    world.nameChild()
+    await world.customRunWhen((object) => conditionOf(object) === 'Unknown BrokerUnavailable')
+
+    const statusMessage = 'CustomRun cancelled as the PipelineRun it belongs to has been cancelled.'
+    world.kube.objects.patch(resources.customRuns, customRunRef, { spec: { status: 'RunCancelled', statusMessage } })
+
+    expect((await world.customRunWhen(isDone)).status).toMatchObject({
+      observedGeneration: 2,
+      conditions: [{ status: 'False', reason: 'CustomRunCancelled', message: statusMessage }],
+    })
+  })
+
+  it('fails a CustomRun whose spec was edited while it ran', async () => {
+    await using world = await createWorld()
+    world.answerWith(() => refused(400, 'authorization_pending', { interval: 300 }))
+    await using _ = await startController(world)
+    world.startRun()
+    world.makeChild()
+    world.nameChild()
+    await world.customRunWhen((object) => conditionOf(object) === 'Unknown AwaitingApproval')
+
+    world.kube.objects.patch(resources.customRuns, customRunRef, { spec: { timeout: '5h' } })
+
+    expect(conditionOf(await world.customRunWhen(isDone))).toBe('False SpecChanged')
+  })
+
+  it('leaves the CustomRuns of other custom tasks alone', async () => {
+    await using world = await createWorld()
+    await using _ = await startController(world)
+    world.startRun()
+    const customRef = { apiVersion: 'wait.testing.tekton.dev/v1beta1', kind: 'Wait', name: 'w' }
+    world.makeChild({ metadata: { name: 'other' }, spec: { customRef } })
+    world.makeChild()
+    world.nameChild()
+    await world.customRunWhen(isDone)
+
+    const other = world.kube.objects.get(resources.customRuns, { namespace: 'payments', name: 'other' })
+    expect(other?.metadata.finalizers ?? []).toEqual([])
+    expect(other?.status).toBeUndefined()
+  })
+
+  it('retries when Tekton refuses a write, without asking the broker again', async () => {
+    await using world = await createWorld()
+    world.kube.faults.next({ ...customRunPatches, subresource: 'status' }, { kind: 'answer', status: 500 })
+    await using _ = await startController(world)
+    world.startRun()
+    world.makeChild()
+    world.nameChild()
+
+    expect(conditionOf(await world.customRunWhen(isDone))).toBe('True Authorized')
+    expect(world.broker.requests).toHaveLength(1)
+  })
+})
+
+describe('the end of a run', () => {
+  const end = { completionTime: '2036-01-01T00:10:00Z', conditions: [{ type: 'Succeeded', status: 'True' }] }
+
+  async function authorizedRun(world: Awaited<ReturnType<typeof createWorld>>): Promise<string> {
+    const { metadata } = world.startRun()
+    world.makeChild()
+    world.nameChild()
+    await world.customRunWhen(isDone)
+    return metadata.uid
+  }
+
+  it('is told to the broker when the PipelineRun is done', async () => {
+    await using world = await createWorld()
+    await using _ = await startController(world)
+    const uid = await authorizedRun(world)
+
+    world.kube.objects.patchStatus(resources.pipelineRuns, pipelineRunRef, end)
+
+    const [told] = await world.brokerAsked('/runs/end', 1)
+    expect(told?.form.get('run')).toBe(`payments/PipelineRun/release/${uid}`)
+    expect(told?.authorization).toBe('Bearer own-token')
+    expect(finalizers(await world.customRunWhen((object) => finalizers(object).length === 0))).toEqual([])
+  })
+
+  it('is told when the PipelineRun is deleted, and then the CustomRun goes', async () => {
+    await using world = await createWorld()
+    await using _ = await startController(world)
+    const uid = await authorizedRun(world)
+
+    world.kube.objects.delete(resources.pipelineRuns, pipelineRunRef)
+
+    const [told] = await world.brokerAsked('/runs/end', 1)
+    expect(told?.form.get('run')).toBe(`payments/PipelineRun/release/${uid}`)
+    await expect.poll(() => world.kube.objects.get(resources.customRuns, customRunRef)).toBeUndefined()
+  })
+
+  it('is told after a restart for a run that was deleted meanwhile', async () => {
+    await using world = await createWorld()
+    {
+      await using _ = await startController(world)
+      await authorizedRun(world)
+    }
+    world.kube.objects.delete(resources.pipelineRuns, pipelineRunRef)
+    await world.kube.idle()
+
+    await using _ = await startController(world)
+
+    await world.brokerAsked('/runs/end', 1)
+    await expect.poll(() => world.kube.objects.get(resources.customRuns, customRunRef)).toBeUndefined()
+  })
+
+  it('is told again until the broker takes it', async () => {
+    await using world = await createWorld()
+    await using _ = await startController(world)
+    await authorizedRun(world)
+    let refusals = 2
+    world.broker.answerWith((request) => {
+      if (request.path !== '/runs/end' || refusals === 0) return { status: 200, body: {} }
+      refusals -= 1
+      return refused(500, 'server_error')
+    })
+
+    world.kube.objects.patchStatus(resources.pipelineRuns, pipelineRunRef, end)
+
+    await world.customRunWhen((object) => finalizers(object).length === 0)
+    expect(world.broker.requests.filter((request) => request.path === '/runs/end')).toHaveLength(3)
+  })
+
+  it('changes nothing about a finished CustomRun but the finalizer', async () => {
+    await using world = await createWorld()
+    await using _ = await startController(world)
+    await authorizedRun(world)
+    const before = world.customRun().status
+
+    world.kube.objects.patchStatus(resources.pipelineRuns, pipelineRunRef, end)
+    await world.customRunWhen((object) => finalizers(object).length === 0)
+
+    expect(world.customRun().status).toEqual(before)
+  })
+})
