@@ -32,7 +32,8 @@ export function createExpiringCache<V>({ ttlMs, maxEntries, clock }: Options): E
     const entry: Entry<V> = { value: load(), expiresAtMs: clock().getTime() + ttlMs }
     entries.delete(key)
     entries.set(key, entry)
-    if (entries.size > maxEntries) entries.delete(entries.keys().next().value ?? key)
+    const [oldest] = entries.keys()
+    if (entries.size > maxEntries && oldest !== undefined) entries.delete(oldest)
     entry.value.then(
       (value) => {
         if (!mayKeep(value)) forget(key, entry)

@@ -25,7 +25,8 @@ export function createRateLimit({ perSecond, burst, maxKeys, clock }: Options): 
     // Taken out and put back at the end, so that the first key is always the idlest.
     buckets.delete(key)
     buckets.set(key, bucket)
-    if (buckets.size > maxKeys) buckets.delete(buckets.keys().next().value ?? key)
+    const [idlest] = buckets.keys()
+    if (buckets.size > maxKeys && idlest !== undefined) buckets.delete(idlest)
     return bucket
   }
 
