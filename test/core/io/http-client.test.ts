@@ -40,12 +40,10 @@ describe('createHttpClient', () => {
     expect(inspect(form)).not.toContain('a.b/c')
   })
 
-  it.each([302, 400, 401, 500])('gives the answer %i back as it is', async (status) => {
+  it.for([302, 400, 401, 500])('gives the answer %i back as it is', async (status, context) => {
     // Given a server whose redirect leads to itself
-    const cleanUp: (() => unknown)[] = []
-    const { url, seen } = await startScripted(
-      (end) => void cleanUp.push(end as () => unknown),
-      (_, response) => answerJson(response, status, { error: 'x' }, { location: '/elsewhere' }),
+    const { url, seen } = await startScripted(context.onTestFinished, (_, response) =>
+      answerJson(response, status, { error: 'x' }, { location: '/elsewhere' }),
     )
     const client = createHttpClient()
 
@@ -54,25 +52,19 @@ describe('createHttpClient', () => {
     expect(answer).toMatchObject({ status, body: { error: 'x' } })
     expect(seen).toHaveLength(1)
     await client.close()
-    await Promise.all(cleanUp.map((end) => end()))
   })
 
-  it.each([
+  it.for([
     ['no JSON', '<html>'],
     ['nothing', ''],
     ['half of it', '{"a":'],
-  ])('has no body for an answer of %s', async (_, text) => {
-    const cleanUp: (() => unknown)[] = []
-    const { url } = await startScripted(
-      (end) => void cleanUp.push(end as () => unknown),
-      (_request, response) => void response.end(text),
-    )
+  ])('has no body for an answer of %s', async ([_, text], context) => {
+    const { url } = await startScripted(context.onTestFinished, (_request, response) => void response.end(text))
     const client = createHttpClient()
 
     expect((await client.getJson(url, { signal })).body).toBeUndefined()
 
     await client.close()
-    await Promise.all(cleanUp.map((end) => end()))
   })
 
   it('keeps its sockets for the next calls', async (context) => {
@@ -140,10 +132,9 @@ describe('createHttpClient', () => {
 })
 
 describe('retries', () => {
-  it.each([503, 429])('posts again when the answer is %i temporarily_unavailable', async (status) => {
-    const cleanUp: (() => unknown)[] = []
+  it.for([503, 429])('posts again when the answer is %i temporarily_unavailable', async (status, context) => {
     const { url, seen } = await startScripted(
-      (end) => void cleanUp.push(end as () => unknown),
+      context.onTestFinished,
       inTurn(
         (response) => answerJson(response, status, busy, { 'retry-after': '2' }),
         (response) => answerJson(response, 200, { done: true }),
@@ -158,7 +149,6 @@ describe('retries', () => {
     expect(seen).toHaveLength(2)
     expect(asked).toEqual([2200])
     await client.close()
-    await Promise.all(cleanUp.map((end) => end()))
   })
 
   it('gives the last answer back when its tries are used up', async (context) => {
