@@ -1,13 +1,12 @@
 import type { AuditRecord, AuditRun } from '../../core/audit/event.ts'
-import type { LiveGrant, RunAuthorization } from './grant-book.ts'
 
 /** UID of the object whose end ends the run. */
 export function runUidOf(run: AuditRun | undefined): string | undefined {
   return run?.pipeline_run_uid ?? run?.task_run_uid
 }
 
-/** @returns `undefined` for a record that names no token */
-export function readGrant({ data }: AuditRecord): LiveGrant | undefined {
+/** The grant of a `granted` record; `undefined` when it names no token. */
+export function readGrant({ data }: AuditRecord) {
   const { token, subject } = data
   const expiresAt = readTime(token?.expires_at)
   if (token === undefined || subject === undefined || expiresAt === undefined) return undefined
@@ -25,8 +24,8 @@ export function readGrant({ data }: AuditRecord): LiveGrant | undefined {
   }
 }
 
-/** @returns `undefined` for a record that lacks what an authorisation is bound to */
-export function readAuthorization({ data }: AuditRecord): RunAuthorization | undefined {
+/** The authorisation of an `authorized` record; `undefined` when it lacks what an authorisation is bound to. */
+export function readAuthorization({ data }: AuditRecord) {
   const { subject, policy, run, request } = data
   const { authorization_id: id, authorization_digest: digest } = data
   const runUid = runUidOf(run)

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { Problem } from '../problem.ts'
 import { canonicalJson } from './canonical-json.ts'
-import type { AuditAttestation, AuditData, AuditEntry, AuditRecord } from './event.ts'
+import type { AuditAttestation, AuditData, AuditEntry, AuditRecord, AuditRequest } from './event.ts'
 
 /** `prev_event` of the first record of a chain. */
 export const GENESIS = '0'.repeat(64)
@@ -55,7 +55,7 @@ type UnsealedRecord = Omit<AuditRecord, 'data'> & {
  */
 export function sealRecord(entry: AuditEntry, context: SealContext): SealedRecord {
   for (const data of everShorter(entry.data)) {
-    const sealed = sealWhole({ ...entry, data }, context)
+    const sealed = sealOrRefuse({ ...entry, data }, context)
     if (fits(sealed.line)) return sealed
   }
   throw new Problem('audit_unavailable', { detail: 'the audit record is over 16 KiB' })
@@ -76,6 +76,14 @@ export function fingerprintOf(record: AuditRecord): string {
   return sha256(canonicalJson({ ...record, data: { ...record.data, attestation } }))
 }
 
+function sealOrRefuse(entry: AuditEntry, context: SealContext): SealedRecord {
+  try {
+    return sealWhole(entry, context)
+  } catch (cause) {
+    throw new Problem('audit_unavailable', { detail: 'the audit record is not plain JSON', cause })
+  }
+}
+
 function sealWhole(entry: AuditEntry, context: SealContext): SealedRecord {
   const attestation: Attestation = { chain_uid: context.chainUid, prev_event: context.previous }
   const { broker, durability } = context
@@ -91,7 +99,7 @@ function sealWhole(entry: AuditEntry, context: SealContext): SealedRecord {
     sequence: sequenceText(context.sequence),
     data: { ...entry.data, broker, durability, attestation },
   }
-  const text = canonical(unsealed)
+  const text = canonicalJson(unsealed)
   const fingerprint = sha256(text)
   const sealed: AuditAttestation = { ...attestation, fingerprint }
   const record: AuditRecord = { ...unsealed, data: { ...unsealed.data, attestation: sealed } }
@@ -109,24 +117,36 @@ function splice(text: string, attestation: Attestation, sealed: AuditAttestation
   return `${text.slice(0, at)}"attestation":${canonicalJson(sealed)}${text.slice(at + without.length)}`
 }
 
-function canonical(record: UnsealedRecord): string {
-  try {
-    return canonicalJson(record)
-  } catch (cause) {
-    throw new Problem('audit_unavailable', { detail: 'the audit record is not plain JSON', cause })
-  }
-}
-
 /** The data as it is, then with less and less of what an investigation can miss most easily. */
 function* everShorter(data: AuditData): Generator<AuditData> {
   const { detail, other_policies: _others, ...rest } = data
   const isLong = detail !== undefined && detail.length > maxDetailLength
   yield isLong ? { ...data, detail: shorten(detail, maxDetailLength), truncated: ['detail'] } : data
-  const short = detail === undefined ? rest : { ...rest, detail: shorten(detail, 256) }
-  yield { ...short, truncated: ['detail', 'other_policies'] }
-  if (short.policy === undefined) return
-  const { rbac: _rbac, ...policy } = short.policy
-  yield { ...short, policy, truncated: ['detail', 'other_policies', 'policy.rbac'] }
+  const brief = detail === undefined ? rest : { ...rest, detail: shorten(detail, 256) }
+  yield { ...brief, truncated: ['detail', 'other_policies'] }
+  const bare = withoutRbac(brief)
+  yield { ...bare, truncated: ['detail', 'other_policies', 'policy.rbac'] }
+  // What was granted or authorised is kept whole; a refused request can be of any size, and must leave a trace.
+  if (data.request === undefined || (data.outcome !== 'denied' && data.outcome !== 'failed')) return
+  const request = shortenRequest(data.request)
+  yield { ...bare, request, truncated: ['detail', 'other_policies', 'policy.rbac', 'request'] }
+}
+
+function withoutRbac(data: AuditData): AuditData {
+  if (data.policy === undefined) return data
+  const { rbac: _rbac, ...policy } = data.policy
+  return { ...data, policy }
+}
+
+function shortenRequest({ door, grant_type, audience, scope, policy, peer_address }: AuditRequest): AuditRequest {
+  return {
+    door,
+    ...(grant_type !== undefined && { grant_type: shorten(grant_type, 128) }),
+    ...(audience !== undefined && { audience: shorten(audience, 256) }),
+    ...(scope !== undefined && { scope: scope.slice(0, 16).map((name) => shorten(name, 64)) }),
+    ...(policy !== undefined && { policy: shorten(policy, 256) }),
+    ...(peer_address !== undefined && { peer_address: shorten(peer_address, 64) }),
+  }
 }
 
 /** Never leaves half of a surrogate pair, which canonical JSON would refuse. */

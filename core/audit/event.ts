@@ -112,9 +112,6 @@ export interface AuditData {
   readonly authorization_id?: string
   readonly authorization_digest?: string
   readonly authorization_expires_at?: string
-  /** What was authorised, where it is narrower than what `request` says or the request left it to the policy. */
-  readonly authorized_audience?: string
-  readonly authorized_scope?: readonly string[]
   readonly subject?: AuditSubject
   /** The controller, where it asked for a CustomRun. */
   readonly actor?: AuditSubject

@@ -110,8 +110,6 @@ const data = z.looseObject({
   authorization_id: text.optional(),
   authorization_digest: text.optional(),
   authorization_expires_at: instant.optional(),
-  authorized_audience: text.optional(),
-  authorized_scope: z.array(text).optional(),
   subject: subject.optional(),
   actor: subject.optional(),
   run: run.optional(),

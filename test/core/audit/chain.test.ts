@@ -99,6 +99,16 @@ describe('sealRecord', () => {
     expect(withRbac.size).toBeLessThanOrEqual(maxLineBytes)
   })
 
+  it('shortens what a refused request says, but never what was granted', () => {
+    const request = { door: 'token', audience: `https://${'a'.repeat(15_000)}`, scope: ['b'.repeat(15_000)] } as const
+
+    const { record } = sealData({ request, outcome: 'denied' })
+
+    expect(record.data.request?.audience).toHaveLength(257)
+    expect(record.data.truncated).toContain('request')
+    expect(() => sealData({ request, outcome: 'authorized' })).toThrow(Problem)
+  })
+
   it('never makes a line over 16 KiB', () => {
     fc.assert(
       fc.property(
@@ -130,5 +140,11 @@ describe('sealRecord', () => {
     ['a number that JSON does not have', { duration_ms: Number.NaN }],
   ])('refuses %s as audit_unavailable', (_, data) => {
     expect(() => sealData(data)).toThrow(expect.objectContaining({ reason: 'audit_unavailable' }))
+  })
+
+  it('refuses an entry without a time as audit_unavailable', () => {
+    const seal = () => sealRecord(entry({ time: new Date(Number.NaN) }), context)
+
+    expect(seal).toThrow(expect.objectContaining({ reason: 'audit_unavailable' }))
   })
 })
