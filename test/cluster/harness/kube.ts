@@ -188,9 +188,13 @@ export class Kube {
 
 /** The objects of a YAML text. */
 export function readObjects(yaml: string): readonly KubeObject[] {
-  return parseAllDocuments(yaml, { maxAliasCount: -1 } as never)
-    .map((document) => document.toJS() as KubeObject | null)
-    .filter((object): object is KubeObject => object !== null)
+  const objects: KubeObject[] = []
+  for (const document of parseAllDocuments(yaml)) {
+    if ('errors' in document && document.errors[0]) throw document.errors[0]
+    const object: KubeObject | null = document.toJS()
+    if (object) objects.push(object)
+  }
+  return objects
 }
 
 function parseFailure(text: string): { message?: string; reason?: string } {
