@@ -75,6 +75,7 @@ export interface Faults extends Pick<FaultPlan, 'next'> {
 export interface FakeKube {
   readonly url: string
   readonly port: number
+  readonly clock: Clock
   readonly issuer: TokenIssuer
   /** Of a user in `system:masters`. */
   readonly adminToken: string
@@ -116,7 +117,7 @@ export async function startKube(options: KubeOptions = {}): Promise<FakeKube> {
   const issuer = createTokenIssuer(options.issuer ?? listener.url(), key, clock)
   const parts = assemble(options, { clock, issuer, serverUrl: listener.url })
   front = parts.front
-  return fakeKube({ ...parts, front, issuer, listener, ca: tls?.ca })
+  return fakeKube({ ...parts, front, issuer, listener, clock, ca: tls?.ca })
 }
 
 interface Seat {
@@ -145,6 +146,7 @@ function assemble(options: KubeOptions, { clock, issuer, serverUrl }: Seat) {
 type Parts = ReturnType<typeof assemble> & {
   readonly issuer: TokenIssuer
   readonly listener: Listener
+  readonly clock: Clock
   readonly ca: string | undefined
 }
 
@@ -181,6 +183,7 @@ function fakeKube(parts: Parts): FakeKube {
   return Object.freeze({
     url: listener.url(),
     port: listener.port(),
+    clock: parts.clock,
     issuer,
     adminToken,
     ca,
