@@ -53,10 +53,9 @@ async function bundle(all: Readonly<Record<string, string>>, outdir: string): Pr
     outExtension: { '.js': '.mjs' },
     plugins: [leanBuiltins],
     banner: { js: banner },
-    // Readable stack traces are worth more than the last kilobytes; names stay.
+    // Names stay, as readable stack traces are worth more than the last kilobytes.
     minifyWhitespace: true,
     minifySyntax: true,
-    keepNames: true,
     legalComments: 'none',
     sourcemap: false,
     metafile: true,

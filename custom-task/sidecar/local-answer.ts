@@ -16,24 +16,30 @@ export interface TokenAnswers {
   send(response: ServerResponse, token: CachedToken, nowMs: number): void
 }
 
-/** Keeps the bytes of each token's answer for as long as they are true: `expires_in` counts down by seconds. */
+interface ReadyAnswer {
+  readonly expiresIn: number
+  readonly headers: string[]
+  readonly body: string
+}
+
+/**
+ * Keeps the text of each token's answer for as long as it is true: `expires_in` counts down by seconds. A text, and not
+ * a Buffer, since Node writes header and text in one piece but header and Buffer in two.
+ */
 export function createTokenAnswers(): TokenAnswers {
-  const ready = new WeakMap<
-    CachedToken,
-    { readonly expiresIn: number; readonly headers: string[]; readonly body: Buffer }
-  >()
+  const ready = new WeakMap<CachedToken, ReadyAnswer>()
 
   return Object.freeze({
     send(response: ServerResponse, token: CachedToken, nowMs: number): void {
       const expiresIn = Math.max(0, Math.floor((token.expiresAt.getTime() - nowMs) / 1000))
       let answer = ready.get(token)
       if (answer?.expiresIn !== expiresIn) {
-        const body = Buffer.from(tokenBody(token, expiresIn))
+        const body = tokenBody(token, expiresIn)
         answer = { expiresIn, body, headers: [...commonHeaders, 'content-length', String(body.length)] }
         ready.set(token, answer)
       }
       response.writeHead(200, answer.headers)
-      response.end(answer.body)
+      response.end(answer.body, 'latin1')
     },
   })
 }
@@ -46,7 +52,7 @@ export function sendRefusal(response: ServerResponse, refusal: LocalRefusal): vo
   response.end(body)
 }
 
-/** @see RFC 6749 §5.1 */
+/** ASCII alone: the parts are checked when they come from the broker. @see RFC 6749 §5.1 */
 function tokenBody(token: CachedToken, expiresIn: number): string {
   return JSON.stringify({
     access_token: token.accessToken.reveal(),

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Clock } from '../../core/clock.ts'
 import type { Delay } from '../../core/io/system.ts'
@@ -7,6 +8,7 @@ import { authenticate, type LocalStep } from './local-client.ts'
 import { isFormContent, type LocalForm, readLocalForm } from './local-form.ts'
 import { judgeHeaders } from './local-guards.ts'
 import { badRequest, type LocalRefusal, refusalOf, refuse } from './local-refusal.ts'
+import { createLruMap } from './lru-map.ts'
 import type { CachedToken, TokenCache, TokenResult } from './token-cache.ts'
 import { type TokenTarget, targetKey } from './token-target.ts'
 
@@ -33,14 +35,18 @@ const tooSlow: TokenResult = {
   cause: undefined,
 }
 
-/** What is answered, or must be asked for first. */
-type Decision = { readonly kind: 'granted'; readonly token: CachedToken } | LocalRefusal | Question
-
+/** A request that may be answered. */
 interface Question {
   readonly kind: 'question'
   readonly target: TokenTarget
+  readonly key: string
   readonly minTtlMs: number
 }
+
+type Answer = { readonly kind: 'granted'; readonly token: CachedToken } | LocalRefusal
+
+/** Steps ask the same again and again; so many different questions are remembered. */
+const maxRemembered = 256
 
 /**
  * An OAuth 2.0 token endpoint on localhost: `POST /token` with client credentials, so that any OAuth client library
@@ -52,19 +58,19 @@ interface Question {
 export function createLocalApi(deps: LocalApiDeps, hosts: ReadonlySet<string>): RequestListener {
   const { cache, steps, clock } = deps
   const answers = createTokenAnswers()
+  const remembered = createLruMap<Question>(maxRemembered)
 
-  function decide(authorization: string | undefined, end: ReadBody): Decision {
-    const form = readForm(end)
-    if (form.kind === 'refusal') return form
-    const policy = authenticate(authorization, form, steps)
-    if ('kind' in policy) return policy
-    const target = narrow(policy, form)
-    const minTtlMs = form.minTtlSeconds * 1000
-    const token = cache.peek(target, targetKey(target), minTtlMs)
-    return token === undefined ? { kind: 'question', target, minTtlMs } : { kind: 'granted', token }
+  /** An equal request is known by its digest, which also keeps the key out of every comparison of texts. */
+  function recognise(authorization: string | undefined, end: ReadBody): Question | LocalRefusal {
+    const digest = end.kind === 'text' ? hash('sha256', `${authorization}\n${end.text}`, 'base64url') : ''
+    const known = remembered.get(digest)
+    if (known !== undefined) return known
+    const judged = judge(authorization, end, steps)
+    if (judged.kind === 'question') remembered.set(digest, judged)
+    return judged
   }
 
-  async function ask({ target, minTtlMs }: Question): Promise<Exclude<Decision, Question>> {
+  async function ask({ target, minTtlMs }: Question): Promise<Answer> {
     const result = await withinLimit(cache.get(target, minTtlMs))
     if (result.kind !== 'granted') return refusalOf(result)
     const leftMs = result.token.expiresAt.getTime() - clock().getTime()
@@ -84,7 +90,7 @@ export function createLocalApi(deps: LocalApiDeps, hosts: ReadonlySet<string>): 
     }
   }
 
-  function send(response: ServerResponse, answer: Exclude<Decision, Question>): void {
+  function send(response: ServerResponse, answer: Answer): void {
     if (response.destroyed) return
     if (answer.kind === 'granted') answers.send(response, answer.token, clock().getTime())
     else sendRefusal(response, answer)
@@ -98,9 +104,14 @@ export function createLocalApi(deps: LocalApiDeps, hosts: ReadonlySet<string>): 
     }
     readBody(request, (end) => {
       if (end.kind === 'aborted') return
-      const decision = decide(checked.authorization, end)
-      if (decision.kind === 'question') void ask(decision).then((answer) => send(response, answer))
-      else send(response, decision)
+      const question = recognise(checked.authorization, end)
+      if (question.kind === 'refusal') {
+        sendRefusal(response, question)
+        return
+      }
+      const token = cache.peek(question.target, question.key, question.minTtlMs)
+      if (token !== undefined) answers.send(response, token, clock().getTime())
+      else void ask(question).then((answer) => send(response, answer))
     })
   }
 }
@@ -116,6 +127,15 @@ function check(
   const { authorization, contentType } = verdict.headers
   if (!isFormContent(contentType)) return badRequest('Send the parameters as application/x-www-form-urlencoded')
   return { kind: 'checked', authorization }
+}
+
+function judge(authorization: string | undefined, end: ReadBody, steps: readonly LocalStep[]): Question | LocalRefusal {
+  const form = readForm(end)
+  if (form.kind === 'refusal') return form
+  const policy = authenticate(authorization, form, steps)
+  if ('kind' in policy) return policy
+  const target = narrow(policy, form)
+  return { kind: 'question', target, key: targetKey(target), minTtlMs: form.minTtlSeconds * 1000 }
 }
 
 function readForm(end: ReadBody): LocalForm | LocalRefusal {

@@ -27,7 +27,6 @@ export function readBody(request: IncomingMessage, done: (end: BodyEnd) => void)
     else finish({ kind: 'too-large' })
   })
   request.on('end', () => finish(decodeBody(chunks)))
-  request.on('error', () => finish({ kind: 'aborted' }))
   request.on('close', () => finish({ kind: 'aborted' }))
 }
 
