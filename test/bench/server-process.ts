@@ -1,0 +1,90 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+
+/** A server under measurement, in a process of its own on one processor. */
+export interface ServerProcess {
+  readonly pid: number
+  /** Seconds of processor time so far, all threads, user and system. */
+  cpuSeconds(): number
+  rssMiB(): number
+  stop(): Promise<void>
+  [Symbol.asyncDispose](): Promise<void>
+}
+
+interface Options {
+  /** Processor to run on, where the machine has `taskset`. */
+  readonly cpu?: number
+  readonly env?: Readonly<Record<string, string>>
+  /** A line of standard output that matches says that the server is ready. */
+  readonly ready: RegExp
+}
+
+const ticksPerSecond = 100
+const startTimeoutMs = 30_000
+
+export async function startServerProcess(
+  args: readonly string[],
+  options: Options,
+): Promise<ServerProcess & { readonly line: string }> {
+  const [command, prefix] =
+    options.cpu !== undefined && hasTaskset()
+      ? ['taskset', ['-c', String(options.cpu), process.execPath]]
+      : [process.execPath, []]
+  const child = spawn(command, [...prefix, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_ENV: 'production', LOG_LEVEL: 'error', ...options.env },
+  })
+  const line = await readyLine(child, options.ready, args.join(' '))
+  const pid = child.pid ?? 0
+  const stop = async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return
+    child.kill('SIGTERM')
+    await once(child, 'exit')
+  }
+  return {
+    pid,
+    line,
+    cpuSeconds: () => cpuSeconds(pid),
+    rssMiB: () => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) / 1024,
+    stop,
+    [Symbol.asyncDispose]: stop,
+  }
+}
+
+async function readyLine(child: ChildProcess, ready: RegExp, name: string): Promise<string> {
+  if (child.stdout === null) throw new Error('no standard output')
+  const timer = setTimeout(() => child.kill('SIGKILL'), startTimeoutMs)
+  try {
+    for await (const line of createInterface({ input: child.stdout })) {
+      if (!ready.test(line)) continue
+      child.stdout.resume()
+      return line
+    }
+  } finally {
+    clearTimeout(timer)
+  }
+  throw new Error(`${name} ended before it was ready`)
+}
+
+/** @see proc(5): fields 14 (utime) and 15 (stime) of /proc/PID/stat, counted behind the name in parentheses */
+function cpuSeconds(pid: number): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) / ticksPerSecond
+}
+
+let tasksetFound: boolean | undefined
+
+function hasTaskset(): boolean {
+  if (tasksetFound === undefined) {
+    try {
+      execFileSync('taskset', ['--version'], { stdio: 'ignore' })
+      tasksetFound = true
+    } catch {
+      tasksetFound = false
+    }
+  }
+  return tasksetFound
+}

@@ -1,0 +1,94 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { startKube } from '../../fakes/kube/server.ts'
+
+/**
+ * The API server that the measured broker asks: in a process of its own, so that its work is not counted. Writes a
+ * kubeconfig, the key set and the subject tokens of many pods into a directory of the run.
+ *
+ * Arguments: directory, number of pods, audience.
+ */
+const [directory = '.', count = '500', audience = ''] = process.argv.slice(2)
+const kube = await startKube()
+const { objects } = kube
+const broker = { namespace: 'tokenbroker-system', serviceAccount: 'tokenbroker-broker' }
+const api = 'rbac.authorization.k8s.io'
+const target = 'https://deploy.example.com'
+
+objects.create({
+  apiVersion: 'v1',
+  kind: 'ServiceAccount',
+  metadata: { name: broker.serviceAccount, namespace: broker.namespace },
+})
+objects.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'deployer', namespace: 'payments' } })
+objects.create({
+  apiVersion: `${api}/v1`,
+  kind: 'ClusterRoleBinding',
+  metadata: { name: 'bench-broker' },
+  roleRef: { apiGroup: api, kind: 'ClusterRole', name: 'cluster-admin' },
+  subjects: [{ kind: 'ServiceAccount', name: broker.serviceAccount, namespace: broker.namespace }],
+})
+objects.create({
+  apiVersion: `${api}/v1`,
+  kind: 'Role',
+  metadata: { name: 'deploy-staging', namespace: 'payments' },
+  rules: [
+    {
+      apiGroups: ['tokenbroker.dev'],
+      resources: ['tokenscopes'],
+      resourceNames: ['builtin:deploy:staging', 'builtin-es256:deploy:staging'],
+      verbs: ['exchange'],
+    },
+  ],
+})
+objects.create({
+  apiVersion: `${api}/v1`,
+  kind: 'RoleBinding',
+  metadata: { name: 'deploy-staging', namespace: 'payments' },
+  roleRef: { apiGroup: api, kind: 'Role', name: 'deploy-staging' },
+  subjects: [{ kind: 'ServiceAccount', name: 'deployer', namespace: 'payments' }],
+})
+for (const [name, algorithm] of [
+  ['builtin', 'RS256'],
+  ['builtin-es256', 'ES256'],
+] as const) {
+  objects.create({
+    apiVersion: 'tokenbroker.dev/v1alpha1',
+    kind: 'ClusterTokenProvider',
+    metadata: { name },
+    spec: { builtin: { algorithm }, audiences: [target], scopes: ['deploy:staging'] },
+  })
+}
+for (let at = 0; at < 20; at += 1) {
+  // Twenty policies, as a namespace of some size has; the measured requests name one of them.
+  objects.create({
+    apiVersion: 'tokenbroker.dev/v1alpha1',
+    kind: 'TokenPolicy',
+    metadata: { name: `deploy-${at}`, namespace: 'payments' },
+    spec: {
+      providerRef: { name: at % 2 === 0 ? 'builtin' : 'builtin-es256' },
+      audience: target,
+      scopes: ['deploy:staging'],
+    },
+  })
+}
+
+const tokens = Array.from({ length: Number(count) }, (_, at) => {
+  const pod = `rollout-${at}`
+  objects.create({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: pod, namespace: 'payments' },
+    spec: { serviceAccountName: 'deployer', nodeName: 'node1' },
+    status: { phase: 'Running' },
+  })
+  return kube.projectToken({ namespace: 'payments', serviceAccount: 'deployer', pod, audience })
+})
+
+const mode = { mode: 0o600 }
+writeFileSync(join(directory, 'kubeconfig.json'), kube.kubeconfig(broker), mode)
+writeFileSync(join(directory, 'tokens.json'), JSON.stringify(tokens), mode)
+const jwks = await fetch(`${kube.url}/openid/v1/jwks`, { headers: { Authorization: `Bearer ${kube.adminToken}` } })
+writeFileSync(join(directory, 'jwks.json'), await jwks.text(), mode)
+process.stdout.write(`${JSON.stringify({ event: 'listening', url: kube.url })}\n`)
+process.once('SIGTERM', () => void kube.close().then(() => process.exit(0)))
