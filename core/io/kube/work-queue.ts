@@ -53,7 +53,8 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     if (!isOpen) return
     if (running.has(key)) again.add(key)
     else waiting.add(key)
-    startNext()
+    // Behind the caller's turn: whoever adds a key many times in one go means it once.
+    queueMicrotask(startNext)
   }
 
   function startNext(): void {
@@ -65,7 +66,7 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   }
 
   async function work(key: string): Promise<void> {
-    // Behind the caller's turn: what `add` is called from never runs inside the work, nor does a throw reach it.
+    // First `startNext` notes that the key runs; work that throws at once would else be noted as running for ever.
     await Promise.resolve()
     try {
       await options.process(key, stopping.signal)
@@ -76,7 +77,7 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     } finally {
       running.delete(key)
       if (again.delete(key)) add(key)
-      startNext()
+      queueMicrotask(startNext)
     }
   }
 
