@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Logger } from 'pino'
 import { type ChainHead, sealRecord } from '../../core/audit/chain.ts'
@@ -88,7 +89,7 @@ const defaultLimits: JournalLimits = {
  */
 export async function openJournal(options: JournalOptions, signal: AbortSignal): Promise<Journal> {
   const { directory, newId, log, disk = systemDisk, onDurable = ignore } = options
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await makeDirectory(directory, disk)
   const unlock = await lockDirectory(directory, newId())
   try {
     const { acceptNewEpoch = false } = options
@@ -102,6 +103,14 @@ export async function openJournal(options: JournalOptions, signal: AbortSignal):
     await unlock()
     throw error
   }
+}
+
+/** Makes the directory durable as well: records synced into it would be lost with its name. */
+async function makeDirectory(directory: string, disk: AuditDisk): Promise<void> {
+  const created = await mkdir(directory, { recursive: true, mode: 0o700 })
+  if (created === undefined) return
+  const end = dirname(resolve(created))
+  for (let path = resolve(directory); path !== end; path = dirname(path)) await disk.syncDirectory(dirname(path))
 }
 
 async function announce(options: JournalOptions, { writer, store }: Parts, { note }: Recovered): Promise<void> {

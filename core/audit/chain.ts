@@ -120,8 +120,9 @@ function splice(text: string, attestation: Attestation, sealed: AuditAttestation
 /** The data as it is, then with less and less of what an investigation can miss most easily. */
 function* everShorter(data: AuditData): Generator<AuditData> {
   const { detail, other_policies: _others, ...rest } = data
-  const isLong = detail !== undefined && detail.length > maxDetailLength
-  yield isLong ? { ...data, detail: shorten(detail, maxDetailLength), truncated: ['detail'] } : data
+  if (detail === undefined) yield data
+  else if (detail.length <= maxDetailLength) yield { ...data, detail: detail.toWellFormed() }
+  else yield { ...data, detail: shorten(detail, maxDetailLength), truncated: ['detail'] }
   const brief = detail === undefined ? rest : { ...rest, detail: shorten(detail, 256) }
   yield { ...brief, truncated: ['detail', 'other_policies'] }
   const bare = withoutRbac(brief)
@@ -151,7 +152,7 @@ function shortenRequest({ door, grant_type, audience, scope, policy, peer_addres
 
 /** Never leaves half of a surrogate pair, which canonical JSON would refuse. */
 function shorten(text: string, maxLength: number): string {
-  return text.length <= maxLength ? text : `${text.slice(0, maxLength).toWellFormed()}…`
+  return text.length <= maxLength ? text.toWellFormed() : `${text.slice(0, maxLength).toWellFormed()}…`
 }
 
 function fits(line: string): boolean {

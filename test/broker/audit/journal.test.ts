@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
+import { systemDisk } from '../../../broker/audit/disk.ts'
 import type { AuditRecord } from '../../../core/audit/event.ts'
 import { auditRecordSchema } from '../../../core/audit/schema.ts'
 import {
@@ -43,6 +44,17 @@ describe('openJournal', () => {
     const [file = ''] = await segmentFiles(directory)
     expect((await stat(directory)).mode & 0o777).toBe(0o700)
     expect((await stat(join(directory, file))).mode & 0o777).toBe(0o600)
+  })
+
+  it('makes the names of the directories that it creates durable', async () => {
+    const synced: string[] = []
+    const parent = await temporaryDirectory()
+    const syncDirectory = async (path: string) => void synced.push(path)
+    const disk = { ...systemDisk, syncDirectory }
+
+    await open(join(parent, 'a', 'b'), { disk })
+
+    expect(synced).toEqual([join(parent, 'a'), parent])
   })
 
   it('keeps the order of the appends, whatever is grouped', async () => {

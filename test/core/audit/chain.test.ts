@@ -85,6 +85,10 @@ describe('sealRecord', () => {
     expect(record.data.detail?.isWellFormed()).toBe(true)
   })
 
+  it('mends half a character in the detail, which may come from anywhere', () => {
+    expect(sealData({ detail: 'a\ud800b' }).record.data.detail).toBe('a\ufffdb')
+  })
+
   it('leaves out the other policies, then RBAC, before it gives up a record', () => {
     const names = Array.from({ length: 300 }, (_, index) => `policy-${index}-${'x'.repeat(60)}`)
     const other_policies = names.map((name) => ({ name, reason: 'rbac_denied' }))
