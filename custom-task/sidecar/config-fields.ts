@@ -35,8 +35,8 @@ export const configFields = {
   'broker.tokenFile': {
     meaning: "The pod's projected ServiceAccount token, with the issuer URL as its audience. Read for each exchange.",
     expectation: 'an absolute path',
-    example: '"/var/run/secrets/tokenbroker.dev/token"',
-    fallback: '/var/run/secrets/tokenbroker.dev/token',
+    example: '"/var/run/secrets/tokenbroker/token"',
+    fallback: '/var/run/secrets/tokenbroker/token',
   },
   listen: {
     meaning: 'Where the local token endpoint listens.',

@@ -69,7 +69,7 @@ export const configSchema = z.strictObject({
       url: brokerUrl,
       ca: z.optional(z.string().check(z.maxLength(262_144), z.regex(/-----BEGIN CERTIFICATE-----/))),
       caFile: z.optional(path),
-      tokenFile: z._default(path, '/var/run/secrets/tokenbroker.dev/token'),
+      tokenFile: z._default(path, '/var/run/secrets/tokenbroker/token'),
     })
     .check(z.refine((broker) => broker.ca === undefined || broker.caFile === undefined, { path: ['ca'] })),
   listen: z._default(loopbackAddress, { address: '127.0.0.1', port: 8099 }),

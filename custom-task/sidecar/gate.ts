@@ -1,0 +1,63 @@
+import { get } from 'node:http'
+import { parseArgs } from 'node:util'
+import { parseSecondsOrDuration } from '../../core/duration.ts'
+import { parseJson, readText } from '../../core/io/body.ts'
+import { withDeadline } from '../../core/io/deadline.ts'
+import { isLoopback } from '../../core/io/loopback.ts'
+import { systemDelay } from '../../core/io/system.ts'
+import { judgeReadiness, type Readiness } from './readiness.ts'
+
+const usage = `Usage: gate [--url http://127.0.0.1:8098/readyz] [--timeout 60s]
+
+Waits until every token of the pod is there (exit 0), one is refused or the time is over (exit 1).
+`
+
+const pollMs = 200
+const answerTimeoutMs = 2000
+const maxAnswerBytes = 262_144
+
+/** A sidecar that cannot be reached is one that has not started yet. */
+const notStarted: Readiness = { kind: 'waiting', sentences: ['the sidecar does not answer: is it in this pod?'] }
+
+const { url, timeoutSeconds } = readArguments()
+process.exitCode = await waitForTokens(url, timeoutSeconds)
+
+async function waitForTokens(address: string, seconds: number): Promise<number> {
+  const deadline = AbortSignal.timeout(seconds * 1000)
+  let last = notStarted
+  while (!deadline.aborted) {
+    last = await ask(address, deadline).catch(() => last)
+    if (last.kind !== 'waiting') break
+    await systemDelay(pollMs, deadline).catch(() => undefined)
+  }
+  for (const sentence of last.sentences) process.stderr.write(`tokenbroker: ${sentence}\n`)
+  if (last.kind === 'waiting') process.stderr.write(`tokenbroker: no token after ${seconds} s\n`)
+  return last.kind === 'ready' ? 0 : 1
+}
+
+async function ask(address: string, signal: AbortSignal): Promise<Readiness> {
+  return await withDeadline(answerTimeoutMs, signal, async (inner) => {
+    const { promise, resolve, reject } = Promise.withResolvers<string>()
+    const request = get(address, { agent: false, signal: inner }, (answer) => {
+      readText(answer, maxAnswerBytes).then(resolve, reject)
+    })
+    request.on('error', reject)
+    return judgeReadiness(parseJson(await promise))
+  })
+}
+
+function readArguments(): { readonly url: string; readonly timeoutSeconds: number } {
+  try {
+    const options = { url: { type: 'string' }, timeout: { type: 'string' } } as const
+    const { values } = parseArgs({ options })
+    const address = URL.parse(values.url ?? 'http://127.0.0.1:8098/readyz')
+    const seconds = parseSecondsOrDuration(values.timeout ?? '60s')
+    if (address?.protocol === 'http:' && isLoopback(address.hostname) && seconds !== undefined) {
+      return { url: address.href, timeoutSeconds: seconds }
+    }
+  } catch {
+    // What is wrong is shown by what would be right.
+  }
+  process.stderr.write(usage)
+  process.exit(2)
+}
