@@ -85,10 +85,9 @@ export function createRegistry({ storage, clock }: RegistryDeps): Registry {
     const keepsStatus = !resource.hasStatus || options.keepsStatus === true
     const kept = keepsStatus && status !== undefined ? { ...withoutStatus, status } : withoutStatus
     const fresh = newObject(resource, namespace, kept, clock)
-    if (storage.get(resource, namespace, fresh.metadata.name) !== undefined) {
-      throw alreadyExists(resource, fresh.metadata.name)
-    }
     const object = admitted(resource, fresh, undefined, options)
+    const { name } = object.metadata
+    if (storage.get(resource, namespace, name) !== undefined) throw alreadyExists(resource, name)
     return options.isDryRun === true ? object : storage.write(resource, object)
   }
 
