@@ -1,5 +1,11 @@
-import { isIPv6 } from 'node:net'
+import type { RequestOptions } from 'node:https'
+import type { Cluster, KubeConfig, User } from '@kubernetes/client-node'
+import { Secret } from '../../secret.ts'
+import { errorCode } from '../error-code.ts'
+import type { PemSource } from '../tls-material.ts'
+import type { TokenSource } from './bearer.ts'
 import type { KubeCredentials } from './connection.ts'
+import { inClusterCredentials } from './in-cluster.ts'
 
 export interface CredentialOptions {
   /** Path of a kubeconfig; without it the ServiceAccount of the pod is used. */
@@ -20,24 +26,112 @@ export interface CredentialOptions {
  */
 export async function loadCredentials(options: CredentialOptions): Promise<KubeCredentials> {
   if (options.kubeconfig === undefined) return inClusterCredentials(options.env ?? {}, options.mount)
-  const { readKubeconfig } = await import('./kubeconfig.ts')
   return await readKubeconfig(options.kubeconfig, options.context)
 }
 
-/** The pod's own ServiceAccount; its token and the certificate authority are files that the kubelet renews. */
-export function inClusterCredentials(
-  env: Readonly<Record<string, string | undefined>>,
-  mount = '/var/run/secrets/kubernetes.io/serviceaccount',
-): KubeCredentials {
-  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env
-  if (!host || !port) {
-    throw new Error(
-      'Not in a cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set; name a kubeconfig, such as KUBECONFIG=~/.kube/config',
-    )
+/**
+ * Reads one context of a kubeconfig: certificate, token or login plugin (exec, OIDC, clouds).
+ *
+ * @throws Error that says what is missing or refused, and never repeats the file
+ */
+async function readKubeconfig(file: string, context: string | undefined): Promise<KubeCredentials> {
+  const { KubeConfig: Config } = await import('@kubernetes/client-node')
+  const load = (): KubeConfig => loadFile(new Config(), file)
+  const config = load()
+  if (context !== undefined) config.setCurrentContext(context)
+  const cluster = config.getCurrentCluster()
+  const user = config.getCurrentUser()
+  if (!cluster || !user) {
+    throw new Error(`Kubeconfig ${file} has no context "${config.getCurrentContext()}" with a cluster and a user`)
   }
+  refuseUnsafe(cluster, user, file)
+  const ca = pemSource(cluster.caFile, cluster.caData)
   return {
-    server: `https://${isIPv6(host) ? `[${host}]` : host}:${port}`,
-    ca: { file: `${mount}/ca.crt` },
-    token: { file: `${mount}/token` },
+    server: cluster.server,
+    ...(ca ? { ca } : {}),
+    ...(cluster.tlsServerName ? { serverName: cluster.tlsServerName } : {}),
+    ...(await identity(config, user, load)),
   }
+}
+
+/** The parser's own message quotes the lines around a mistake, which may be a key: it is dropped. */
+function loadFile(config: KubeConfig, file: string): KubeConfig {
+  try {
+    config.loadFromFile(file)
+  } catch (error) {
+    const code = errorCode(error)
+    const why = code === undefined ? 'it must be a kubeconfig in YAML' : code
+    throw new Error(`Kubeconfig ${file} cannot be read: ${why}`)
+  }
+  return config
+}
+
+function refuseUnsafe(cluster: Cluster, user: User, file: string): void {
+  const refused = [
+    [cluster.skipTLSVerify, 'insecure-skip-tls-verify: give the certificate-authority instead'],
+    [cluster.proxyUrl, 'proxy-url: not supported'],
+    [user.username ?? user.password, 'username and password: not supported, use a token or certificate'],
+    [user.impersonateUser, 'as: impersonation is not supported'],
+  ] as const
+  const mends = refused.filter(([found]) => Boolean(found)).map(([, mend]) => mend)
+  if (mends.length > 0) throw new Error(`Kubeconfig ${file}: ${mends.join('; ')}`)
+}
+
+type Identity = Pick<KubeCredentials, 'token' | 'cert' | 'key'>
+
+async function identity(config: KubeConfig, user: User, load: () => KubeConfig): Promise<Identity> {
+  if (user.exec || user.authProvider) return await pluginIdentity(config, load)
+  const cert = pemSource(user.certFile, user.certData)
+  const key = user.keyFile ? { file: user.keyFile } : decodeKey(user.keyData)
+  return {
+    ...(user.token ? { token: new Secret(user.token) } : {}),
+    ...(cert ? { cert } : {}),
+    ...(key ? { key } : {}),
+  }
+}
+
+/** A plugin is asked once for its certificate, and again and again for its token: it knows when that ends. */
+async function pluginIdentity(config: KubeConfig, load: () => KubeConfig): Promise<Identity> {
+  const { cert, key } = await askPlugin(config)
+  // The library keeps a token until its stated end. After a refusal the configuration is read anew, without memory.
+  let current = config
+  const context = config.getCurrentContext()
+  const token: TokenSource = {
+    provide: async () => (await askPlugin(current)).token,
+    forget: () => {
+      current = load()
+      current.setCurrentContext(context)
+    },
+  }
+  return { token, ...(cert ? { cert: { pem: cert } } : {}), ...(key ? { key } : {}) }
+}
+
+async function askPlugin(config: KubeConfig): Promise<{
+  readonly token: Secret | undefined
+  readonly cert: string | undefined
+  readonly key: Secret | undefined
+}> {
+  const options: RequestOptions = {}
+  try {
+    await config.applyToHTTPSOptions(options)
+  } catch (error) {
+    throw new Error('The login plugin of the kubeconfig failed: run kubectl with the same context', { cause: error })
+  }
+  const { headers = {}, cert, key } = options
+  const authorization = 'Authorization' in headers ? String(headers['Authorization']) : ''
+  const token = /^Bearer (\S+)$/.exec(authorization)?.[1]
+  return {
+    token: token === undefined ? undefined : new Secret(token),
+    cert: cert === undefined ? undefined : String(cert),
+    key: key === undefined ? undefined : new Secret(String(key)),
+  }
+}
+
+function pemSource(file: string | undefined, data: string | undefined): PemSource | undefined {
+  if (file) return { file }
+  return data ? { pem: Buffer.from(data, 'base64').toString('utf8') } : undefined
+}
+
+function decodeKey(data: string | undefined): Secret | undefined {
+  return data ? new Secret(Buffer.from(data, 'base64').toString('utf8')) : undefined
 }

@@ -1,4 +1,8 @@
 import type { KubeObject } from './api.ts'
+import { KubeUnreachable } from './failure.ts'
+
+/** Bounds of a call about one object; etcd holds none over 1.5 MiB, the rest is slack for what JSON adds. */
+export const objectLimits = { maxBytes: 8 * 1024 * 1024, timeoutMs: 10_000 } as const
 
 /** Neither null nor an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
@@ -27,4 +31,10 @@ export function isKubeObject(value: unknown): value is Record<string, unknown> {
   if (!isRecord(value)) return false
   const metadata = value['metadata']
   return isRecord(metadata) && typeof metadata['name'] === 'string' && typeof metadata['resourceVersion'] === 'string'
+}
+
+/** @throws KubeUnreachable for an answer that is no object */
+export function asObject<T extends KubeObject>(body: unknown, path: string): T {
+  if (!isKubeObject(body)) throw new KubeUnreachable(`${path} was answered with something that is no object`)
+  return tidyObject<T>(body)
 }

@@ -1,10 +1,28 @@
 import { z } from 'zod'
 import type { Secret } from '../../secret.ts'
-import type { AccessReviewRequest, AccessReviewResult, TokenReviewResult } from './api.ts'
+import type { AccessReviewRequest, AccessReviewResult, KubeClient, TokenReviewResult } from './api.ts'
 import { KubeUnreachable } from './failure.ts'
+import type { Transport } from './transport.ts'
 
-export const tokenReviewPath = '/apis/authentication.k8s.io/v1/tokenreviews'
-export const accessReviewPath = '/apis/authorization.k8s.io/v1/subjectaccessreviews'
+const tokenReviewPath = '/apis/authentication.k8s.io/v1/tokenreviews'
+const accessReviewPath = '/apis/authorization.k8s.io/v1/subjectaccessreviews'
+
+/** On the way of every exchange: the next try is worth more than a long wait for this one. */
+const limits = { method: 'POST', isRead: true, maxBytes: 256 * 1024, timeoutMs: 3000 } as const
+
+/** The questions that the API server answers. They change nothing, so they are retried as reads are. */
+export function createReviews(transport: Transport): Pick<KubeClient, 'tokenReview' | 'subjectAccessReview'> {
+  return {
+    async tokenReview(token: Secret, audience: string, signal: AbortSignal): Promise<TokenReviewResult> {
+      const call = { ...limits, path: tokenReviewPath, body: tokenReviewBody(token, audience) }
+      return readTokenReview(await transport.call(call, signal))
+    },
+    async subjectAccessReview(request: AccessReviewRequest, signal: AbortSignal): Promise<AccessReviewResult> {
+      const call = { ...limits, path: accessReviewPath, body: accessReviewBody(request) }
+      return readAccessReview(await transport.call(call, signal))
+    },
+  }
+}
 
 const strings = z.array(z.string()).nullish()
 
@@ -34,7 +52,7 @@ const accessReview = z.object({
 })
 
 /** Body of a TokenReview: the edge where a subject token goes to the API server. */
-export function tokenReviewBody(token: Secret, audience: string): string {
+function tokenReviewBody(token: Secret, audience: string): string {
   return JSON.stringify({
     apiVersion: 'authentication.k8s.io/v1',
     kind: 'TokenReview',
@@ -43,7 +61,7 @@ export function tokenReviewBody(token: Secret, audience: string): string {
 }
 
 /** @throws KubeUnreachable for an answer that is no TokenReview */
-export function readTokenReview(body: unknown): TokenReviewResult {
+function readTokenReview(body: unknown): TokenReviewResult {
   const parsed = tokenReview.safeParse(body)
   if (!parsed.success) throw new KubeUnreachable(`POST ${tokenReviewPath} was answered with something else`)
   const { status } = parsed.data
@@ -62,7 +80,7 @@ export function readTokenReview(body: unknown): TokenReviewResult {
 }
 
 /** Body of a SubjectAccessReview. */
-export function accessReviewBody(request: AccessReviewRequest): string {
+function accessReviewBody(request: AccessReviewRequest): string {
   const { user, uid, groups, extra, namespace, verb, group, resource, name } = request
   return JSON.stringify({
     apiVersion: 'authorization.k8s.io/v1',
@@ -72,7 +90,7 @@ export function accessReviewBody(request: AccessReviewRequest): string {
 }
 
 /** @throws KubeUnreachable for an answer that is no SubjectAccessReview */
-export function readAccessReview(body: unknown): AccessReviewResult {
+function readAccessReview(body: unknown): AccessReviewResult {
   const parsed = accessReview.safeParse(body)
   if (!parsed.success) throw new KubeUnreachable(`POST ${accessReviewPath} was answered with something else`)
   const { allowed, denied, reason, evaluationError } = parsed.data.status

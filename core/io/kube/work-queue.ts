@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../../clock.ts'
-import { backoffMs } from '../backoff.ts'
 import { type Delay, type Random, systemClock, systemDelay, systemRandom } from '../system.ts'
+import { createKeyBackoff } from './key-backoff.ts'
 import { createTimedKeys } from './timed-keys.ts'
 
 export interface WorkQueueOptions {
@@ -35,16 +35,13 @@ export interface WorkQueue {
   shutDown(deadline: AbortSignal): Promise<void>
 }
 
-const backoff = { baseMs: 5, maxMs: 60_000 } as const
-
 /** Makes a queue; it works from the first `add` on. */
 export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
   const { log, concurrency = 4, clock = systemClock, delay = systemDelay, random = systemRandom } = options
   const waiting = new Set<string>()
   const running = new Map<string, Promise<void>>()
-  /** Added while they ran. */
-  const again = new Set<string>()
-  const failures = new Map<string, number>()
+  const again = new Set<string>() // added while they ran
+  const backoff = createKeyBackoff(random)
   const delayed = createTimedKeys(add, clock, delay)
   const stopping = new AbortController()
   let isOpen = true
@@ -70,10 +67,10 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     await Promise.resolve()
     try {
       await options.process(key, stopping.signal)
-      failures.delete(key)
+      backoff.forget(key)
     } catch (error) {
       if (!stopping.signal.aborted) log.warn({ err: error, key }, 'work failed')
-      addRateLimited(key)
+      addAfter(key, backoff.next(key))
     } finally {
       running.delete(key)
       if (again.delete(key)) add(key)
@@ -81,34 +78,30 @@ export function createWorkQueue(options: WorkQueueOptions): WorkQueue {
     }
   }
 
-  function addRateLimited(key: string): void {
-    const failed = failures.get(key) ?? 0
-    failures.set(key, failed + 1)
-    addAfter(key, backoffMs(failed, backoff, random))
-  }
-
   function addAfter(key: string, ms: number): void {
-    if (!isOpen) return
     if (ms <= 0) add(key)
-    else delayed.add(key, ms)
+    else if (isOpen) delayed.add(key, ms)
   }
 
   return Object.freeze({
     add,
     addAfter,
-    addRateLimited,
-    forget: (key: string) => void failures.delete(key),
+    addRateLimited: (key: string) => addAfter(key, backoff.next(key)),
+    forget: backoff.forget,
     depth: () => ({ waiting: waiting.size, delayed: delayed.size(), running: running.size }),
     async shutDown(deadline: AbortSignal): Promise<void> {
       isOpen = false
-      waiting.clear()
-      again.clear()
-      delayed.clear()
-      const giveUp = (): void => stopping.abort(deadline.reason)
-      if (deadline.aborted) giveUp()
-      deadline.addEventListener('abort', giveUp, { once: true })
-      await Promise.all(running.values())
-      deadline.removeEventListener('abort', giveUp)
+      for (const keys of [waiting, again, delayed]) keys.clear()
+      await abortAt(deadline, stopping, Promise.all(running.values()))
     },
   })
+}
+
+/** Waits for what runs; when `deadline` is aborted first, so is `controller`. */
+async function abortAt(deadline: AbortSignal, controller: AbortController, running: Promise<unknown>): Promise<void> {
+  const giveUp = (): void => controller.abort(deadline.reason)
+  if (deadline.aborted) giveUp()
+  deadline.addEventListener('abort', giveUp, { once: true })
+  await running
+  deadline.removeEventListener('abort', giveUp)
 }

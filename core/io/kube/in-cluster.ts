@@ -1,0 +1,20 @@
+import { isIPv6 } from 'node:net'
+import type { KubeCredentials } from './connection.ts'
+
+/** The pod's own ServiceAccount; its token and the certificate authority are files that the kubelet renews. */
+export function inClusterCredentials(
+  env: Readonly<Record<string, string | undefined>>,
+  mount = '/var/run/secrets/kubernetes.io/serviceaccount',
+): KubeCredentials {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env
+  if (!host || !port) {
+    throw new Error(
+      'Not in a cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set; name a kubeconfig, such as KUBECONFIG=~/.kube/config',
+    )
+  }
+  return {
+    server: `https://${isIPv6(host) ? `[${host}]` : host}:${port}`,
+    ca: { file: `${mount}/ca.crt` },
+    token: { file: `${mount}/token` },
+  }
+}
