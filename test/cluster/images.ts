@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BuiltModule, buildBinaries } from './build.ts'
 import { packImage } from './images/archive.ts'
-import { busybox, nodeBase, npmFolder, pause, type Recipe, tektonProgram } from './images/base.ts'
+import { busybox, nodeBase, pause, type Recipe, tektonProgram } from './images/base.ts'
 import type { Image } from './images/image.ts'
 import { buildProductImages } from './images/product.ts'
 import { exists } from './rig/files.ts'
@@ -30,7 +30,7 @@ export function referenceOf(name: string): string {
 /** Makes every image that is not in the cache yet. */
 export async function buildImages(tekton: BuiltModule): Promise<Images> {
   return withLock('images', async () => {
-    const node = await make('node-base', nodeBase, `${process.version} ${await npmFolder()}`)
+    const node = await make('node-base', nodeBase, process.version)
     const base = await Promise.all([
       make('pause', pause, ''),
       make('busybox', busybox, ''),

@@ -1,7 +1,6 @@
 import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { run } from '../rig/command.ts'
-import { exists } from '../rig/files.ts'
 import { RigError } from '../rig/progress.ts'
 import type { ImageConfig } from './archive.ts'
 
@@ -35,7 +34,7 @@ export function tektonProgram(directory: string, program: string): Recipe {
 const nodePackages = ['base-files', 'ca-certificates', 'libatomic1', 'libc6', 'libgcc-s1', 'libstdc++6']
 
 /**
- * A small stand-in for the `node` image of a registry: Debian's libraries, a busybox shell, npm, and the very Node
+ * A small stand-in for the `node` image of a registry: Debian's libraries, a busybox shell, and the very Node
  * program that runs this process. The product's Dockerfiles take it as their `BASE`.
  */
 export const nodeBase: Recipe = async (root) => {
@@ -55,29 +54,10 @@ export const nodeBase: Recipe = async (root) => {
   await installBusybox(root)
   await mkdir(join(root, 'usr/local/bin'), { recursive: true })
   await copyFile(process.execPath, join(root, 'usr/local/bin/node'))
-  await installNpm(root)
   return { Cmd: ['node'], Env: [`PATH=${searchPath}`, `NODE_VERSION=${process.versions.node}`] }
 }
 
 const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-
-/** Folder of this machine's npm, which a Dockerfile finds in the real `node` image too. */
-export async function npmFolder(): Promise<string | undefined> {
-  const program = (await run('sh', ['-c', 'readlink -f "$(command -v npm)" || true'])).trim()
-  const folder = join(dirname(program), '..')
-  return program && (await exists(join(folder, 'bin/npm-cli.js'))) ? folder : undefined
-}
-
-async function installNpm(root: string): Promise<void> {
-  const folder = await npmFolder()
-  if (!folder) return
-  const modules = join(root, 'usr/local/lib/node_modules')
-  await mkdir(modules, { recursive: true })
-  await cp(folder, join(modules, 'npm'), { recursive: true })
-  for (const name of ['npm', 'npx']) {
-    await symlink(`../lib/node_modules/npm/bin/${name}-cli.js`, join(root, 'usr/local/bin', name))
-  }
-}
 
 async function skeleton(root: string): Promise<void> {
   for (const folder of ['bin', 'etc', 'home', 'root', 'tmp', 'var/run'])
