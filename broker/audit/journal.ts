@@ -192,7 +192,12 @@ function createJournal(
     const ending = AbortSignal.any([signal, closing.signal])
     while (!signal.aborted) {
       const { sequence } = writer.durable
-      yield* reader.readUpTo(sequence, signal)
+      try {
+        yield* reader.readUpTo(sequence, signal)
+      } catch (error) {
+        if (signal.aborted) return
+        throw error
+      }
       if (writer.durable.sequence > sequence) continue
       if (closing.signal.aborted) return
       await pulse.next(ending)

@@ -29,7 +29,7 @@ async function killAfter(count: number, directory: string): Promise<Acknowledged
   return acknowledged
 }
 
-describe('a broker that is killed while it appends', () => {
+describe('a broker that is killed while it appends', { timeout: 60_000 }, () => {
   it.each([1, 300, 2000])(
     'keeps every acknowledged record and a chain that verifies, after %i receipts',
     async (count) => {

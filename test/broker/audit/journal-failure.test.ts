@@ -191,6 +191,15 @@ describe('a disk that is nearly full', () => {
   })
 })
 
+describe('a disk that does not tell its free space', () => {
+  it('is written to, since the next write shows what is wrong', async () => {
+    const freeBytes = () => Promise.reject(systemError('EIO'))
+    const journal = await open(await temporaryDirectory(), { disk: { ...systemDisk, freeBytes } })
+
+    expect((await journal.append(numbered(1))).sequence).toBe(1)
+  })
+})
+
 describe('the grant book behind a journal', () => {
   it('knows a grant before its append resolves', async () => {
     const clock = () => new Date('2026-08-18T10:00:00.000Z')

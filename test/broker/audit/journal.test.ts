@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, vi } from 'vitest'
 import { systemDisk } from '../../../broker/audit/disk.ts'
@@ -216,6 +216,23 @@ describe('records', () => {
   })
 })
 
+describe('records whose files are changed beneath the broker', () => {
+  it.each([
+    ['removed', (path: string) => rm(path)],
+    ['emptied', (path: string) => truncate(path, 0)],
+    ['overwritten', (path: string) => writeFile(path, 'nonsense\n')],
+  ])('end with an error when they are %s', async (_, change) => {
+    const directory = await temporaryDirectory()
+    const journal = await open(directory)
+    await journal.append(numbered(1))
+
+    const [file = ''] = await segmentFiles(directory)
+    await change(join(directory, file))
+
+    await expect(collect(journal.records())).rejects.toMatchObject({ name: 'JournalUnusable', kind: 'damaged' })
+  })
+})
+
 describe('tail', () => {
   it('follows what is appended, over segments, and ends with the journal', async () => {
     const journal = await open(await temporaryDirectory(), { limits: { segmentBytes: 3000 } })
@@ -246,5 +263,18 @@ describe('tail', () => {
     await following
 
     expect(seen).toEqual(['payments/run-1'])
+  })
+
+  it('ends also when that happens while it reads', async () => {
+    const journal = await open(await temporaryDirectory())
+    const ending = new AbortController()
+    await Promise.all([1, 2, 3].map((number) => journal.append(numbered(number))))
+
+    const records = journal.tail(ending.signal, 0)[Symbol.asyncIterator]()
+    expect(await records.next()).toMatchObject({ value: { subject: 'payments/run-1' } })
+    ending.abort()
+    const rest = [await records.next(), await records.next(), await records.next()]
+
+    expect(rest.at(-1)).toEqual({ done: true, value: undefined })
   })
 })

@@ -30,6 +30,16 @@ describe('createMemoryJournal', () => {
     expect(journal.head()).toMatchObject({ sequence: 3, fingerprint: previous })
   })
 
+  it('forgets old records', async () => {
+    const journal = createMemoryJournal(journalOptions('unused'))
+    for (let number = 1; number <= 20_000; number++) await journal.append(numbered(number))
+
+    const kept = await collect(journal.records())
+
+    expect(kept).toHaveLength(10_000)
+    expect(kept.at(-1)).toBe('payments/run-20000')
+  })
+
   it('follows and closes as the embedded journal does', async () => {
     const journal = createMemoryJournal(journalOptions('unused'))
     const followed = collect(journal.tail(never))

@@ -2,7 +2,17 @@ import { appendFile, cp, readFile, rename, rm, truncate, writeFile } from 'node:
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import type { AuditRecord } from '../../../core/audit/event.ts'
-import { collect, never, numbered, open, segmentFiles, temporaryDirectory, verifyDirectory } from './journal-fixture.ts'
+import {
+  collect,
+  grippedDisk,
+  never,
+  numbered,
+  open,
+  segmentFiles,
+  systemError,
+  temporaryDirectory,
+  verifyDirectory,
+} from './journal-fixture.ts'
 
 /** A closed journal of `count` records in segments of a few records each, or of one. */
 async function written(count: number, segmentBytes = 1 << 20) {
@@ -19,7 +29,9 @@ async function edit(path: string, change: (text: string) => string): Promise<voi
 }
 
 describe('recovery of a torn tail', () => {
-  it('cuts off an incomplete last line at whatever byte the crash left it, and records that', async () => {
+  it('cuts off an incomplete last line at whatever byte the crash left it, and records that', {
+    timeout: 60_000,
+  }, async () => {
     const { directory, last } = await written(3)
     const bytes = await readFile(last)
     const start = bytes.lastIndexOf(0x0a, bytes.length - 2) + 1
@@ -39,6 +51,18 @@ describe('recovery of a torn tail', () => {
     }
 
     expect(await verifyDirectory(directory)).toMatchObject({ verdict: 'ok', records: 3 })
+  })
+
+  it('refuses to open when the repair cannot be recorded, and lets the directory go', async () => {
+    const { directory, last } = await written(2)
+    await truncate(last, (await readFile(last)).length - 5)
+    const disk = grippedDisk((operation) => {
+      if (operation === 'append') throw systemError('ENOSPC')
+    })
+
+    await expect(open(directory, { disk })).rejects.toMatchObject({ reason: 'audit_unavailable' })
+
+    await expect(open(directory)).resolves.toBeDefined()
   })
 
   it('changes nothing when the last line is complete', async () => {

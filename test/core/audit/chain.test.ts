@@ -109,8 +109,18 @@ describe('sealRecord', () => {
     const { record } = sealData({ request, outcome: 'denied' })
 
     expect(record.data.request?.audience).toHaveLength(257)
+    expect(record.data.request?.scope).toEqual([`${'b'.repeat(64)}…`])
     expect(record.data.truncated).toContain('request')
     expect(() => sealData({ request, outcome: 'authorized' })).toThrow(Problem)
+  })
+
+  it('keeps what is short when it shortens a refused request', () => {
+    const short = { door: 'token', grant_type: 'g', policy: 'p', peer_address: '10.0.0.7' } as const
+    const scope = Array.from({ length: 4000 }, () => 'scope')
+
+    const { record } = sealData({ request: { ...short, scope }, outcome: 'failed', detail: 'why' })
+
+    expect(record.data).toMatchObject({ detail: 'why', request: { ...short, scope: scope.slice(0, 16) } })
   })
 
   it('never makes a line over 16 KiB', () => {
@@ -144,6 +154,13 @@ describe('sealRecord', () => {
     ['a number that JSON does not have', { duration_ms: Number.NaN }],
   ])('refuses %s as audit_unavailable', (_, data) => {
     expect(() => sealData(data)).toThrow(expect.objectContaining({ reason: 'audit_unavailable' }))
+  })
+
+  it('refuses data that holds an attestation of its own, which could be taken for the real one', () => {
+    const attestation = { chain_uid: context.chainUid, prev_event: GENESIS }
+    const actor = { cluster: 'c', namespace: 'n', service_account: 's', attestation }
+
+    expect(() => sealData({ actor })).toThrow(expect.objectContaining({ reason: 'audit_unavailable' }))
   })
 
   it('refuses an entry without a time as audit_unavailable', () => {

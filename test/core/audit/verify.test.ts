@@ -100,6 +100,13 @@ describe('verifyLines', () => {
     ['a deleted record', joined(lines.toSpliced(2, 1)), 'gap', 3],
     ['a repeated record', joined(lines.toSpliced(2, 0, lines[2] ?? '')), 'repeated', 4],
     ['moved records', joined([0, 2, 1, 3, 4, 5].map((index) => lines[index])), 'gap', 2],
+    [
+      'a number that no writer writes',
+      joined(lines.with(2, lines[2]?.replace('{"data":{', '{"data":{"a":1e999,') ?? '')),
+      'not_canonical',
+      3,
+    ],
+    ['bytes that are no UTF-8', withByte(bytes, text.indexOf('rbac_denied'), 0xff), 'malformed', 1],
     ['nonsense', joined(lines.with(2, '{"a":1}')), 'malformed', 3],
   ])('is tampered by %s, and says where', async (_, content, kind, line) => {
     expect(await verify(content)).toMatchObject({ verdict: 'tampered', offence: { kind, line, file: 'journal' } })
@@ -124,6 +131,44 @@ describe('verifyLines', () => {
     })
 
     expect(await verify(joined([grown]))).toMatchObject({ verdict: 'ok', records: 1 })
+  })
+
+  it('says tampered where a beginning is missing and a record was edited too', async () => {
+    const content = joined(lines.slice(2).with(1, lines[3]?.replace('payments', 'paymentz') ?? ''))
+
+    expect(await verify(content)).toMatchObject({ verdict: 'tampered', offence: { kind: 'edited', sequence: 4 } })
+  })
+
+  it('names file, line and sequence of the offence in its message', async () => {
+    const torn = await verify(bytes.slice(0, -10))
+    const short = await verify(text, { expectedHead: { ...headOf(records), sequence: 9 } })
+
+    expect(torn.message).toMatch(/^journal, line 6: .* 5 records could be verified\.$/)
+    expect(short.message).toMatch(/^the last records .* \(sequence 9\)\. 6 records/)
+  })
+
+  it('remembers a bounded number of ids to find a repeated one', async () => {
+    const forged = joined(
+      lines.with(
+        5,
+        forge(records[5]?.record, (record) => ({ ...record, id: 'chain-1-1' })),
+      ),
+    )
+
+    expect((await verify(forged)).offence?.kind).toBe('duplicate_id')
+    expect((await verify(forged, { trackedIds: 3 })).verdict).toBe('ok')
+  })
+
+  it('finds an edited record that carries the id of another chain, a first record that names a predecessor', async () => {
+    const other = chain('chain-b', 1, headOf(records))
+    const sameId = forge(other[0]?.record, (record) => ({ ...record, id: 'chain-1-1' }))
+    const continued = forge(other[0]?.record, (record) => withPrevious(record, 'f'.repeat(64)))
+
+    expect((await verify(joined([...lines, sameId]))).offence?.kind).toBe('duplicate_id')
+    expect((await verify(joined([continued]))).offence?.kind).toBe('broken_link')
+    expect((await verify(text, { expectedHead: { ...headOf(records), sequence: 1 } })).offence?.kind).toBe(
+      'anchor_mismatch',
+    )
   })
 
   it('reports the largest step back of the clock', async () => {
@@ -218,6 +263,14 @@ describe('verifyLines over several chains', () => {
     expect(await verify(textOf([...(first ? [first] : []), ...next, ...rest]))).toMatchObject({ verdict: 'tampered' })
   })
 })
+
+function withByte(source: Uint8Array, index: number, value: number): Uint8Array {
+  return source.with(index, value)
+}
+
+function withPrevious(record: AuditRecord, prev_event: string): AuditRecord {
+  return { ...record, data: { ...record.data, attestation: { ...record.data.attestation, prev_event } } }
+}
 
 function rechained(record: AuditRecord, chainUid: string): AuditRecord {
   return { ...record, data: { ...record.data, attestation: { ...record.data.attestation, chain_uid: chainUid } } }
