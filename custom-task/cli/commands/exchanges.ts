@@ -38,12 +38,12 @@ export const exchanges: Command = {
   },
 }
 
-function matches({ data }: AuditRecord, input: CommandInput): boolean {
+function matches({ subject, data }: AuditRecord, input: CommandInput): boolean {
   const namespace = text(input, 'namespace')
   const run = text(input, 'run')
   const outcome = text(input, 'outcome')
   return (
-    (namespace === undefined || data.subject?.namespace === namespace) &&
+    (namespace === undefined || subject.startsWith(`${namespace}/`)) &&
     (run === undefined || data.run?.pipeline_run === run || data.run?.task_run === run) &&
     (outcome === undefined || data.outcome === outcome)
   )
