@@ -13,10 +13,14 @@ import {
 import { type Pod, parsePod } from '../../core/tekton/pod.ts'
 import { hasTaskRunEnded, parseTaskRun, type TaskRun, taskRunDeadline } from '../../core/tekton/task-run.ts'
 
+/** Between the deletion of a run and that of its pods, nothing is issued to them any more. */
+const deletedRun: Run = { ...noRun, hasEnded: true }
+
 /**
  * From a pod to its run, by UID in both directions: pod → TaskRun (which names the pod) → PipelineRun (which names the
  * TaskRun). Labels are not looked at: anybody can write them. A link that only one side knows proves nothing, and the
- * pod then counts as one that no run made.
+ * pod then counts as one that no run made. An owner that is gone was deleted, and what it owned is about to be: the run
+ * has ended.
  *
  * @throws Problem `workload_gone` or `workload_mismatch` when the pod is not the one that the token is bound to
  */
@@ -29,14 +33,15 @@ export async function walkPod(workload: WorkloadClaims, kube: KubeClient, signal
   const owner = controllerOf(pod.metadata)
   if (!isTekton(owner, 'TaskRun')) return noRun
   const taskRun = parseTaskRun(await read(kube, resources.taskRuns, { namespace, name: owner.name }, signal))
-  if (taskRun === undefined || !isMadeBy(pod, taskRun, owner.uid)) return noRun
+  if (taskRun?.metadata.uid !== owner.uid) return deletedRun
+  if (!isMadeBy(pod, taskRun)) return noRun
   const parent = controllerOf(taskRun.metadata)
   if (parent === undefined) return standalone(taskRun)
   if (!isTekton(parent, 'PipelineRun')) return noRun
   const pipelineRun = parsePipelineRun(
     await read(kube, resources.pipelineRuns, { namespace, name: parent.name }, signal),
   )
-  if (pipelineRun === undefined || pipelineRun.metadata.uid !== parent.uid) return noRun
+  if (pipelineRun?.metadata.uid !== parent.uid) return deletedRun
   return inPipeline(taskRun, pipelineRun)
 }
 
@@ -78,9 +83,8 @@ function isTekton(owner: Owner | undefined, kind: 'TaskRun' | 'PipelineRun'): ow
   return owner?.apiVersion === 'tekton.dev/v1' && owner.kind === kind
 }
 
-function isMadeBy(pod: Pod, taskRun: TaskRun, uid: string): boolean {
+function isMadeBy(pod: Pod, taskRun: TaskRun): boolean {
   return (
-    taskRun.metadata.uid === uid &&
     taskRun.status.podName === pod.metadata.name &&
     (taskRun.spec.serviceAccountName || 'default') === pod.spec.serviceAccountName
   )
