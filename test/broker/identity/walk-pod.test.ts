@@ -1,0 +1,310 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { walkPod } from '../../../broker/identity/walk-pod.ts'
+import { noRun } from '../../../core/identity/run.ts'
+import type { WorkloadClaims } from '../../../core/identity/workload.ts'
+import { type KubeObject, resources } from '../../../core/io/kube/api.ts'
+import { rejection } from '../../core/reason-of.ts'
+import { createPod, namespace, signal, startWorld, type World } from './identity-fixture.ts'
+import {
+  createPipelineRun,
+  createRun,
+  createTaskRun,
+  ensureAccount,
+  failed,
+  ownedBy,
+  startDeleting,
+  succeeded,
+  workloadOf,
+} from './run-fixture.ts'
+
+let world: World
+beforeAll(async () => {
+  world = await startWorld()
+})
+afterAll(async () => {
+  await world[Symbol.asyncDispose]()
+})
+
+function walk(pod: KubeObject, changes: Partial<WorkloadClaims> = {}) {
+  return walkPod(workloadOf(pod, changes), world.client, signal)
+}
+
+const ended = { ...noRun, hasEnded: true }
+
+describe('walkPod', () => {
+  it('finds the run of a pipeline task', async () => {
+    const { pipelineRun, taskRun, pod } = createRun(world.kube)
+
+    expect(await walk(pod)).toEqual({
+      assurance: 'claimed',
+      pipeline: 'release',
+      pipelineRun: { name: pipelineRun.metadata.name, uid: pipelineRun.metadata.uid },
+      task: 'deploy',
+      taskRun: { name: taskRun.metadata.name, uid: taskRun.metadata.uid },
+      customRun: undefined,
+      initiator: undefined,
+      hasEnded: false,
+      deadline: new Date('2026-03-01T13:00:00Z'),
+    })
+  })
+
+  it('takes the earlier deadline of task and pipeline', async () => {
+    const { pod } = createRun(world.kube, { taskRun: { spec: { timeout: '10m' } } })
+
+    expect((await walk(pod)).deadline).toEqual(new Date('2026-03-01T12:11:00Z'))
+  })
+
+  it('knows no deadline where Tekton says none', async () => {
+    const { pod } = createRun(world.kube, { pipelineRun: { spec: { timeouts: { pipeline: '0' } } } })
+
+    expect((await walk(pod)).deadline).toBeUndefined()
+  })
+
+  it('finds a TaskRun that stands alone', async () => {
+    const taskRun = createTaskRun(world.kube, 'alone', { spec: { timeout: '5m' } })
+    const pod = createPod(world.kube, 'alone-pod', { metadata: ownedBy(taskRun) })
+
+    expect(await walk(pod)).toEqual({
+      ...noRun,
+      assurance: 'claimed',
+      taskRun: { name: 'alone', uid: taskRun.metadata.uid },
+      deadline: new Date('2026-03-01T12:06:00Z'),
+    })
+  })
+
+  it('takes an empty ServiceAccount of a TaskRun for the default one', async () => {
+    const taskRun = createTaskRun(world.kube, 'defaulted', { spec: { serviceAccountName: '' } })
+    const pod = createPod(world.kube, 'defaulted-pod', {
+      metadata: ownedBy(taskRun),
+      spec: { serviceAccountName: 'default' },
+    })
+
+    const run = await walk(pod, { serviceAccount: { name: 'default', uid: 'x' } })
+
+    expect(run.taskRun?.name).toBe('defaulted')
+  })
+
+  it('walks past a pod that waits for its first container', async () => {
+    const { pod } = createRun(world.kube, { pod: { status: { phase: 'Pending' } } })
+
+    expect((await walk(pod)).task).toBe('deploy')
+  })
+
+  describe('sees the end of', () => {
+    it.each([
+      ['the PipelineRun by its condition', { pipelineRun: { status: { conditions: succeeded } } }],
+      ['a PipelineRun that failed', { pipelineRun: { status: { conditions: failed } } }],
+      [
+        'the PipelineRun by its completion time',
+        { pipelineRun: { status: { completionTime: '2026-03-01T12:30:00Z' } } },
+      ],
+      ['the TaskRun by its condition', { taskRun: { status: { conditions: failed } } }],
+      ['the TaskRun by its completion time', { taskRun: { status: { completionTime: '2026-03-01T12:30:00Z' } } }],
+    ])('%s', async (_what, parts) => {
+      const { pod } = createRun(world.kube, parts)
+      const run = await walk(pod)
+
+      expect(run.hasEnded).toBe(true)
+      expect(run.task).toBe('deploy')
+    })
+
+    it.each(['pipelineRuns', 'taskRuns'] as const)('one of the %s that is being deleted', async (which) => {
+      const { pipelineRun, taskRun, pod } = createRun(world.kube)
+      startDeleting(world.kube, resources[which], which === 'taskRuns' ? taskRun : pipelineRun)
+
+      expect((await walk(pod)).hasEnded).toBe(true)
+    })
+
+    it('a TaskRun that stands alone', async () => {
+      const taskRun = createTaskRun(world.kube, 'over', { status: { conditions: succeeded } })
+      const pod = createPod(world.kube, 'over-pod', { metadata: ownedBy(taskRun) })
+
+      expect((await walk(pod)).hasEnded).toBe(true)
+    })
+
+    it('a run whose PipelineRun is gone while its pod is not yet', async () => {
+      const { pod } = createRun(world.kube, {
+        taskRun: {
+          metadata: {
+            ownerReferences: [
+              { apiVersion: 'tekton.dev/v1', kind: 'PipelineRun', name: 'gone', uid: randomUUID(), controller: true },
+            ],
+          },
+        },
+      })
+
+      expect(await walk(pod)).toEqual(ended)
+    })
+
+    it('a run whose TaskRun is gone while its pod is not yet', async () => {
+      const owner = { apiVersion: 'tekton.dev/v1', kind: 'TaskRun', name: 'gone', uid: randomUUID(), controller: true }
+      const pod = createPod(world.kube, 'of-gone', { metadata: { ownerReferences: [owner] } })
+
+      expect(await walk(pod)).toEqual(ended)
+    })
+
+    it('a TaskRun that was made again under the same name', async () => {
+      const name = `again-${randomUUID()}`
+      const taskRun = createTaskRun(world.kube, name)
+      const pod = createPod(world.kube, `${name}-pod`, { metadata: ownedBy(taskRun, { uid: randomUUID() }) })
+
+      expect(await walk(pod)).toEqual(ended)
+    })
+
+    it('a PipelineRun that was made again under the same name', async () => {
+      const pipelineRun = createPipelineRun(world.kube, 'twice')
+      const taskRun = createTaskRun(world.kube, 'twice-deploy', {
+        metadata: ownedBy(pipelineRun, { uid: randomUUID() }),
+      })
+      const pod = createPod(world.kube, 'twice-deploy-pod', { metadata: ownedBy(taskRun) })
+
+      expect(await walk(pod)).toEqual(ended)
+    })
+  })
+
+  describe('believes no', () => {
+    it('labels', async () => {
+      const { pipelineRun, taskRun } = createRun(world.kube)
+      const labels = {
+        'tekton.dev/pipelineRun': pipelineRun.metadata.name,
+        'tekton.dev/taskRun': taskRun.metadata.name,
+        'tekton.dev/pipelineTask': 'deploy',
+      }
+      const pod = createPod(world.kube, `forged-${randomUUID()}`, { metadata: { labels } })
+
+      expect(await walk(pod)).toEqual(noRun)
+    })
+
+    it('labels on the way, only what the PipelineRun lists', async () => {
+      const labels = { 'tekton.dev/pipelineTask': 'release-manager' }
+      const { pod } = createRun(world.kube, { taskRun: { metadata: { labels } }, pod: { metadata: { labels } } })
+
+      expect((await walk(pod)).task).toBe('deploy')
+    })
+
+    it('ownerReference to a TaskRun that names another pod', async () => {
+      const { taskRun } = createRun(world.kube)
+      const pod = createPod(world.kube, `forged-${randomUUID()}`, { metadata: ownedBy(taskRun) })
+
+      expect(await walk(pod)).toEqual(noRun)
+    })
+
+    it('ownerReference that is not the controller', async () => {
+      const name = `release-${randomUUID()}`
+      const taskRun = createTaskRun(world.kube, name)
+      const pod = createPod(world.kube, `${name}-pod`, { metadata: ownedBy(taskRun, { controller: false }) })
+
+      expect(await walk(pod)).toEqual(noRun)
+    })
+
+    it.each([
+      { kind: 'CustomRun' },
+      { kind: 'Job', apiVersion: 'batch/v1' },
+      { apiVersion: 'tekton.dev/v1beta1' },
+      { apiVersion: 'example.com/v1' },
+    ])('owner of another type: %j', async (type) => {
+      const name = `release-${randomUUID()}`
+      const taskRun = createTaskRun(world.kube, name)
+      const pod = createPod(world.kube, `${name}-pod`, { metadata: ownedBy(taskRun, type) })
+
+      expect(await walk(pod)).toEqual(noRun)
+    })
+
+    it('TaskRun of another ServiceAccount', async () => {
+      ensureAccount(world.kube, 'admin')
+      const { pod } = createRun(world.kube, { taskRun: { spec: { serviceAccountName: 'admin' } } })
+
+      expect(await walk(pod)).toEqual(noRun)
+    })
+
+    it('TaskRun that names its PipelineRun while that does not list it', async () => {
+      const { pod } = createRun(world.kube, { pipelineRun: { status: { childReferences: [] } } })
+
+      expect(await walk(pod)).toEqual(noRun)
+    })
+
+    it('list of children that has another kind under the name', async () => {
+      const name = `release-${randomUUID()}`
+      const childReferences = [{ kind: 'CustomRun', name: `${name}-deploy`, pipelineTaskName: 'deploy' }]
+      const pipelineRun = createPipelineRun(world.kube, name, { status: { childReferences } })
+      const taskRun = createTaskRun(world.kube, `${name}-deploy`, { metadata: ownedBy(pipelineRun) })
+      const pod = createPod(world.kube, `${name}-deploy-pod`, { metadata: ownedBy(taskRun) })
+
+      expect(await walk(pod)).toEqual(noRun)
+    })
+
+    it('TaskRun whose owner is no PipelineRun', async () => {
+      const other = createTaskRun(world.kube, `parent-${randomUUID()}`)
+      const { pod } = createRun(world.kube, { taskRun: { metadata: ownedBy(other) } })
+
+      expect(await walk(pod)).toEqual(noRun)
+    })
+
+    it('TaskRun that has not named its pod yet', async () => {
+      const { pod } = createRun(world.kube, { taskRun: { status: { podName: '' } } })
+
+      expect(await walk(pod)).toEqual(noRun)
+    })
+  })
+
+  describe('refuses', () => {
+    it.each<[string, string, Partial<WorkloadClaims>]>([
+      ['another pod of the name', 'workload_gone', { pod: { name: '', uid: randomUUID() } }],
+      [
+        'a pod that runs as another ServiceAccount',
+        'workload_mismatch',
+        { serviceAccount: { name: 'admin', uid: 'x' } },
+      ],
+      ['a pod on another node', 'workload_mismatch', { node: { name: 'node2' } }],
+    ])('%s', async (_what, reason, changes) => {
+      const { pod } = createRun(world.kube)
+      const claims = changes.pod === undefined ? changes : { pod: { ...changes.pod, name: pod.metadata.name } }
+
+      expect((await rejection(walk(pod, claims))).reason).toBe(reason)
+    })
+
+    it('a pod that does not exist', async () => {
+      const { pod } = createRun(world.kube)
+
+      const problem = await rejection(walk(pod, { pod: { name: 'nobody', uid: pod.metadata.uid } }))
+
+      expect(problem.reason).toBe('workload_gone')
+    })
+
+    it('a pod of another namespace', async () => {
+      const { pod } = createRun(world.kube)
+
+      expect((await rejection(walk(pod, { namespace: 'other' }))).reason).toBe('workload_gone')
+    })
+
+    it.each(['Succeeded', 'Failed'])('a pod that has %s', async (phase) => {
+      const { pod } = createRun(world.kube, { pod: { status: { phase } } })
+
+      expect((await rejection(walk(pod))).reason).toBe('workload_gone')
+    })
+
+    it('a pod that is being deleted', async () => {
+      const { pod } = createRun(world.kube)
+      startDeleting(world.kube, resources.pods, pod)
+
+      expect((await rejection(walk(pod))).reason).toBe('workload_gone')
+    })
+  })
+
+  it('does without a node where the token names none', async () => {
+    const { pod } = createRun(world.kube)
+
+    expect((await walk(pod, { node: undefined })).task).toBe('deploy')
+  })
+
+  it.each(['pods', 'taskruns', 'pipelineruns'])('fails when reading %s gets no answer', async (resource) => {
+    const { pod } = createRun(world.kube)
+    world.kube.faults.next({ resource, namespace }, { kind: 'cut' }, 20)
+
+    const problem = await rejection(walk(pod))
+    world.kube.faults.clear()
+
+    expect(problem).toMatchObject({ reason: 'kubernetes_unavailable', detail: `reading ${resource} got no answer` })
+  })
+})
