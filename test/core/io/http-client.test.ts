@@ -2,8 +2,8 @@ import { inspect } from 'node:util'
 import { describe, expect, it, type TestContext } from 'vitest'
 import { createHttpClient, type HttpClientOptions, HttpUnreachable } from '../../../core/io/http-client.ts'
 import { Secret } from '../../../core/secret.ts'
+import { selfSignedCertificate } from '../../fakes/certificate.ts'
 import { answerJson, inTurn, noDelay, startScripted } from './scripted-server.ts'
-import { selfSigned } from './self-signed.ts'
 
 const signal = new AbortController().signal
 
@@ -225,7 +225,7 @@ describe('retries', () => {
 
 describe('trust', () => {
   it('accepts a server of its own authority only', async (context) => {
-    const [ours, other] = [selfSigned('ours'), selfSigned('other')]
+    const [ours, other] = [await selfSignedCertificate(), await selfSignedCertificate()]
     const { url } = await startScripted(context.onTestFinished, (_, response) => answerJson(response, 200, {}), ours)
     const trusting = clientFor(context, { ca: { pem: ours.cert } }).client
     const wary = clientFor(context, { ca: { pem: other.cert } }).client

@@ -7,7 +7,7 @@ import { connect as connectTls } from 'node:tls'
 import { describe, expect, it, type TestContext } from 'vitest'
 import { createHttpClient } from '../../../core/io/http-client.ts'
 import { type RunningServer, type StartOptions, startServer } from '../../../core/io/http-server.ts'
-import { selfSigned } from './self-signed.ts'
+import { selfSignedCertificate } from '../../fakes/certificate.ts'
 
 const signal = new AbortController().signal
 
@@ -239,7 +239,7 @@ function openSocket(port: number): Promise<Socket> {
 
 async function certificate(directory: string, name: string) {
   const files = { certFile: join(directory, 'tls.crt'), keyFile: join(directory, 'tls.key') }
-  const { cert, key } = selfSigned(name)
+  const { cert, key } = await selfSignedCertificate([name, '127.0.0.1'])
   await writeFile(files.certFile, cert)
   await writeFile(files.keyFile, key)
   return files
@@ -274,7 +274,7 @@ describe('certificates', () => {
     const tls = await certificate(path, 'first')
     const server = await started(context, hello, { tls, onError: (error) => errors.push(error) })
 
-    await writeFile(tls.keyFile, selfSigned('other').key)
+    await writeFile(tls.keyFile, (await selfSignedCertificate()).key)
     await server.reload()
 
     expect(await servedName(server.port)).toBe('first')

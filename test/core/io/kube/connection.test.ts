@@ -6,8 +6,8 @@ import { resources } from '../../../../core/io/kube/api.ts'
 import { createKubeClient } from '../../../../core/io/kube/client.ts'
 import { KubeUnreachable } from '../../../../core/io/kube/failure.ts'
 import { Secret } from '../../../../core/secret.ts'
+import { selfSignedCertificate } from '../../../fakes/certificate.ts'
 import { answerJson, type Seen } from '../scripted-server.ts'
-import { selfSigned } from '../self-signed.ts'
 import { answerPod, pod, ref, refuse, type Script, setUp, signal } from './client-scene.ts'
 
 describe('identity', () => {
@@ -71,7 +71,7 @@ describe('identity', () => {
   })
 
   it('trusts the authority of its credentials, and takes up a new one from its file', async (context) => {
-    const [old, renewed] = [selfSigned('old'), selfSigned('renewed')]
+    const [old, renewed] = [await selfSignedCertificate(), await selfSignedCertificate()]
     const directory = await mkdtemp(join(tmpdir(), 'tokenbroker-'))
     context.onTestFinished(() => rm(directory, { recursive: true }))
     const file = join(directory, 'ca.crt')

@@ -9,8 +9,8 @@ import { createKubeClient } from '../../../../core/io/kube/client.ts'
 import { loadCredentials } from '../../../../core/io/kube/credentials.ts'
 import { inClusterCredentials } from '../../../../core/io/kube/in-cluster.ts'
 import { Secret } from '../../../../core/secret.ts'
+import { selfSignedCertificate } from '../../../fakes/certificate.ts'
 import { answerJson, startScripted } from '../scripted-server.ts'
-import { selfSigned } from '../self-signed.ts'
 
 const signal = new AbortController().signal
 const base64 = (text: string) => Buffer.from(text).toString('base64')
@@ -148,7 +148,7 @@ describe('loadCredentials', () => {
       `#!/bin/sh\necho x >> "$0.calls"\nprintf '${credential}' "$(wc -l < "$0.calls" | tr -d ' ')"\n`,
     )
     await chmod(plugin, 0o755)
-    const tls = selfSigned('server')
+    const tls = await selfSignedCertificate()
     const answer = { metadata: { name: 'a', resourceVersion: '1' } }
     const server = await startScripted(
       context.onTestFinished,
