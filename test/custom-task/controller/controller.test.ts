@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type KubeObject, resources } from '../../../core/io/kube/api.ts'
+import { customRunObject, pipelineRunObject } from '../../core/tekton/objects.ts'
 import { refused } from '../../fakes/broker.ts'
 import {
   authorizedAnswer,
@@ -190,6 +191,42 @@ describe('the controller', () => {
 
     expect(conditionOf(await world.customRunWhen(isDone))).toBe('True Authorized')
     expect(world.broker.requests).toHaveLength(1)
+  })
+
+  it.each(['lose', 'cut'] as const)('decides once although a write is hit by: %s', async (kind) => {
+    await using world = await createWorld()
+    world.kube.faults.next({ ...customRunPatches, subresource: 'status' }, { kind })
+    await using _ = await startController(world)
+    world.startRun()
+    world.makeChild()
+    world.nameChild()
+
+    await expect.poll(() => world.kube.objects.list(resources.events).length + Number(kind === 'lose')).toBe(1)
+
+    expect(conditionOf(await world.customRunWhen(isDone))).toBe('True Authorized')
+    expect(world.broker.requests).toHaveLength(1)
+  })
+
+  it('asks once for each of many runs that come at once', async () => {
+    await using world = await createWorld()
+    await using _ = await startController(world)
+    const names = Array.from({ length: 40 }, (_, i) => `run-${i}`)
+    for (const name of names) {
+      const children = [{ kind: 'CustomRun', name: `${name}-token`, pipelineTaskName: 'token' }]
+      const { metadata } = world.kube.objects.create(
+        pipelineRunObject({ metadata: { name, resourceVersion: undefined }, status: { childReferences: children } }),
+      )
+      const owner = { apiVersion: 'tekton.dev/v1', kind: 'PipelineRun', name, uid: metadata.uid, controller: true }
+      const child = { name: `${name}-token`, resourceVersion: undefined, ownerReferences: [owner] }
+      world.kube.objects.create(customRunObject({ metadata: child }))
+    }
+
+    const done = () => world.kube.objects.list(resources.customRuns).filter(isDone)
+    await expect.poll(() => done().length, { timeout: 10_000 }).toBe(40)
+
+    const subjects = world.broker.requests.map((request) => request.form.get('subject_token'))
+    expect(new Set(subjects).size).toBe(40)
+    expect(subjects).toHaveLength(40)
   })
 })
 
