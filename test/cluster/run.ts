@@ -1,6 +1,7 @@
 import { join } from 'node:path'
+import { setTimeout as pause } from 'node:timers/promises'
 import { follow } from './rig/command.ts'
-import { enterCommand, importIntoRunning, runningCluster } from './rig/entry.ts'
+import { enterCommand, importIntoRunning, type RunningCluster, runningCluster } from './rig/entry.ts'
 import { insideEnvironment } from './rig/environment.ts'
 import { tryLock } from './rig/lock.ts'
 import { runInNamespaces } from './rig/namespaces.ts'
@@ -21,20 +22,30 @@ async function main(): Promise<number> {
     say(`KUBECONFIG is set: testing on ${KUBECONFIG}, no cluster is started`)
     return follow(command, { cwd: repository })
   }
-  if (await tryLock('cluster')) {
-    const code = await runInNamespaces(await prepareCluster(command))
-    say(code === 0 ? 'passed, and the cluster is gone' : `failed with exit code ${code}; logs are in ${logs}`)
-    return code
+  const running = await clusterOrLock()
+  if (running) {
+    say('testing on the cluster that `npm run cluster` keeps running')
+    await importIntoRunning()
+    return follow(enterCommand(running, command), { cwd: repository, env: insideEnvironment() })
   }
-  const running = await runningCluster()
-  if (!running?.forPeople) {
-    throw new RigError(
-      'another `npm run test:cluster` is at work; wait for it, or give this one an XDG_CACHE_HOME of its own',
-    )
+  const code = await runInNamespaces(await prepareCluster(command))
+  say(code === 0 ? 'passed, and the cluster is gone' : `failed with exit code ${code}; logs are in ${logs}`)
+  return code
+}
+
+/** The cluster that a person keeps running; or nothing, with the right to start one, after other runs have ended. */
+async function clusterOrLock(): Promise<RunningCluster | undefined> {
+  const deadline = performance.now() + 15 * 60_000
+  let told = false
+  while (performance.now() < deadline) {
+    if (await tryLock('cluster')) return undefined
+    const running = await runningCluster()
+    if (running?.forPeople) return running
+    if (!told) say('another cluster is at work from the same cache; waiting for its end')
+    told = true
+    await pause(500)
   }
-  say('testing on the cluster that `npm run cluster` keeps running')
-  await importIntoRunning()
-  return follow(enterCommand(running, command), { cwd: repository, env: insideEnvironment() })
+  throw new RigError('another cluster is still at work after 15 minutes; give this one an XDG_CACHE_HOME of its own')
 }
 
 main().then((code) => process.exit(code), fail)
