@@ -1,5 +1,6 @@
 import { type KubeObject, resources } from '../../core/io/kube/api.ts'
 import type { FakeKube } from './kube/server.ts'
+import { ApiError } from './kube/status.ts'
 import { createPipelineRunReconciler } from './tekton/pipeline-run.ts'
 import { type PlayedRun, playedRun } from './tekton/played-run.ts'
 import type { PipelineRun, PipelineRunSpec, PipelineSpec } from './tekton/shapes.ts'
@@ -22,6 +23,8 @@ export interface FakeTekton {
   createPipelineRun(pipeline: PipelineSpec | string, options?: RunOptions): PlayedRun
   /** A handle for a PipelineRun that somebody else created. @throws TypeError when there is none */
   run(namespace: string, name: string): PlayedRun
+  /** What the API server refused the player itself; empty in a sound test. */
+  readonly errors: readonly ApiError[]
   stop(): void
 }
 
@@ -34,6 +37,7 @@ export function startTekton(kube: FakeKube, { node = 'node1' }: TektonOptions = 
   const pipelineRuns = createPipelineRunReconciler(kube)
   const taskRuns = createTaskRunReconciler(kube, { node })
   const queue = new Map<string, () => void>()
+  const errors: ApiError[] = []
 
   function schedule(kind: string, namespace: string, name: string): void {
     if (queue.size === 0) setImmediate(drain)
@@ -44,7 +48,16 @@ export function startTekton(kube: FakeKube, { node = 'node1' }: TektonOptions = 
   function drain(): void {
     const works = [...queue.values()]
     queue.clear()
-    for (const work of works) work()
+    for (const work of works) attempt(work)
+  }
+
+  function attempt(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error
+      errors.push(error)
+    }
   }
 
   function onChange({ kind, metadata: { namespace = '', name, ownerReferences = [] } }: KubeObject): void {
@@ -74,6 +87,7 @@ export function startTekton(kube: FakeKube, { node = 'node1' }: TektonOptions = 
       return run(namespace, created.metadata.name)
     },
     run,
+    errors,
     stop() {
       for (const unsubscribe of subscriptions) unsubscribe()
       queue.clear()

@@ -187,6 +187,21 @@ describe('RBAC', () => {
     })
   })
 
+  it('lets those act for others who may impersonate them', async () => {
+    const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews'
+    const asDeployer = (token: string) =>
+      fetch(`${kube.url}${path}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'impersonate-user': user },
+        body: JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' }),
+      })
+    const allowed = await asDeployer(kube.adminToken)
+    const refused = await asDeployer(kube.serviceAccountToken({ namespace: 'payments', serviceAccount: 'deployer' }))
+
+    expect(await allowed.json()).toMatchObject({ status: { userInfo: { username: user, groups } } })
+    expect(refused.status).toBe(403)
+  })
+
   it('knows nobody without a token, and refuses a bad one', async () => {
     const anonymous = caller(kube, null)
 

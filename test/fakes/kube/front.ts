@@ -25,12 +25,12 @@ export interface FrontDeps {
 /** The server's door: planned faults, authentication, a log of the last requests. */
 export interface Front {
   readonly onRequest: RequestListener
-  /** The last 20,000 requests that match, oldest first. */
+  /** The last 5,000 requests that match, oldest first. */
   seen(match?: RequestMatch): readonly SeenRequest[]
   forget(): void
 }
 
-const maxSeen = 20_000
+const maxSeen = 5_000
 
 export function createFront({ authenticator, handler, faults, allowsAnonymous }: FrontDeps): Front {
   let log: SeenRequest[] = []

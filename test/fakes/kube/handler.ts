@@ -5,6 +5,7 @@ import type { UserInfo } from './authn.ts'
 import type { Authorizer } from './authz-rbac.ts'
 import { checkJsonType, readJson } from './body.ts'
 import { discoveryDocument, version } from './discovery.ts'
+import { effectiveUser } from './impersonation.ts'
 import { jsonOf, textAt } from './json.ts'
 import type { Lister } from './list.ts'
 import { patchKind } from './patch.ts'
@@ -193,7 +194,8 @@ export function createHandler(deps: HandlerDeps): Handler {
     }
   }
 
-  return async (call) => {
+  return async (asked) => {
+    const call = { ...asked, user: effectiveUser(asked.user, asked.request.headers, authorizer) }
     authorize(call.user, call.info)
     if (call.info.resource !== undefined) return onResource(call, call.info.resource)
     return onPath(call)

@@ -32,7 +32,7 @@ export function createObjects(storage: Storage, registry: Registry): Objects {
   }
 
   function create(manifest: object): KubeObject {
-    const body: unknown = structuredClone(manifest)
+    const body = plain(manifest)
     const [apiVersion, kind] = [textAt(body, 'apiVersion') ?? '', textAt(body, 'kind') ?? '']
     const resource = findKind(apiVersion, kind)
     if (resource === undefined || !isObject(body)) throw badRequest(`the fake serves no ${apiVersion}, Kind=${kind}`)
@@ -45,10 +45,10 @@ export function createObjects(storage: Storage, registry: Registry): Objects {
     get: (resource, ref) => storage.get(servedResource(resource), ref.namespace, ref.name) as never,
     list: (resource, namespace) => storage.list(servedResource(resource), namespace) as never,
     create: (manifest) => create(manifest) as never,
-    patch: (resource, ref, patch) => registry.patch(target(resource, ref), 'merge', structuredClone(patch)) as never,
+    patch: (resource, ref, patch) => registry.patch(target(resource, ref), 'merge', plain(patch)) as never,
     patchStatus(resource, ref, status) {
       const options = { isStatusWrite: servedResource(resource).hasStatus }
-      return registry.patch(target(resource, ref), 'merge', { status: structuredClone(status) }, options) as never
+      return registry.patch(target(resource, ref), 'merge', { status: plain(status) }, options) as never
     },
     delete(resource, ref) {
       registry.delete(target(resource, ref))
@@ -56,6 +56,11 @@ export function createObjects(storage: Storage, registry: Registry): Objects {
     watch: (resource, listener) =>
       storage.subscribe(servedResource(resource), ({ type, object }) => listener(type, object)),
   } satisfies Objects)
+}
+
+/** As it would come over HTTP: no shared references, no `undefined`. */
+function plain(value: object): unknown {
+  return JSON.parse(JSON.stringify(value))
 }
 
 /** uid of an object that must be there. @throws TypeError */

@@ -85,7 +85,7 @@ export function createWatchHub(storage: Storage, { bookmarkIntervalMs }: WatchHu
 
   function keepOpen(stream: Stream, resource: ApiResource, predicate: Predicate, response: ServerResponse): void {
     const unsubscribe = storage.subscribe(resource, (change) => forward(stream, change, predicate))
-    const seconds = Number(stream.info.query.get('timeoutSeconds') ?? 1800)
+    const seconds = timeoutSeconds(stream.info.query)
     const deadline = setTimeout(() => {
       sendBookmark(stream)
       stream.end()
@@ -147,6 +147,11 @@ export function createWatchHub(storage: Storage, { bookmarkIntervalMs }: WatchHu
       for (const stream of streams) stream.end()
     },
   } satisfies WatchHub)
+}
+
+function timeoutSeconds(query: URLSearchParams): number {
+  const text = query.get('timeoutSeconds') ?? '1800'
+  return /^[1-9]\d{0,5}$/.test(text) ? Number(text) : 1800
 }
 
 function tooOld(version: number): ApiError {
