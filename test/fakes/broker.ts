@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -46,7 +47,7 @@ export function granted(token: string, expiresIn: number, more: object = {}): Fa
       token_type: 'Bearer',
       expires_in: expiresIn,
       scope: 'deploy:staging',
-      exchange_id: `exchange-of-${token.slice(0, 40)}`,
+      exchange_id: `exchange-${hash('sha256', token).slice(0, 12)}`,
       ...more,
     },
   }
