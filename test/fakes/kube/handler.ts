@@ -4,7 +4,7 @@ import { sendText } from './answer.ts'
 import type { UserInfo } from './authn.ts'
 import type { Authorizer } from './authz-rbac.ts'
 import { checkJsonType, readJson } from './body.ts'
-import { discoveryDocument, version } from './discovery.ts'
+import { documentAt } from './documents.ts'
 import { effectiveUser } from './impersonation.ts'
 import { jsonOf, textAt } from './json.ts'
 import type { Lister } from './list.ts'
@@ -156,42 +156,9 @@ export function createHandler(deps: HandlerDeps): Handler {
 
   function onPath({ info, response }: Call): void {
     if (info.method !== 'GET') throw methodNotAllowed()
-    const document = documentAt(info.path)
+    const document = documentAt(info.path, { issuer: deps.issuer, serverUrl: deps.serverUrl() })
     if (document === undefined) throw pathNotFound()
-    if (typeof document === 'string') {
-      sendText(response, 200, document, { 'content-type': 'text/plain; charset=utf-8' })
-      return
-    }
-    const isKeySet = info.path === '/openid/v1/jwks'
-    const headers = { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=3600' }
-    sendText(response, 200, JSON.stringify(document), isKeySet ? headers : {})
-  }
-
-  function documentAt(path: string): object | string | undefined {
-    switch (path) {
-      case '/readyz':
-      case '/livez':
-      case '/healthz':
-        return 'ok'
-      case '/openid/v1/jwks':
-        return deps.issuer.jwks()
-      case '/.well-known/openid-configuration':
-        return openIdConfiguration()
-      case '/version':
-        return version
-      default:
-        return discoveryDocument(path)
-    }
-  }
-
-  function openIdConfiguration(): object {
-    return {
-      issuer: deps.issuer.issuer,
-      jwks_uri: `${deps.serverUrl()}/openid/v1/jwks`,
-      response_types_supported: ['id_token'],
-      subject_types_supported: ['public'],
-      id_token_signing_alg_values_supported: ['RS256'],
-    }
+    sendText(response, 200, document.text, document.headers)
   }
 
   return async (asked) => {
