@@ -2,7 +2,6 @@ import type { AuditEntry, Receipt } from '../core/audit/event.ts'
 import type { Clock } from '../core/clock.ts'
 import { type ExchangeRequest, parseExchangeRequest } from '../core/oauth/exchange-request.ts'
 import { parseForm } from '../core/oauth/form.ts'
-import { grantTypes } from '../core/oauth/vocabulary.ts'
 import type { Allowance } from '../core/policy/allowance.ts'
 import { evaluate } from '../core/policy/evaluate.ts'
 import { Problem, type ProblemReason } from '../core/problem.ts'
@@ -58,7 +57,10 @@ export function createExchange(steps: ExchangeSteps): Exchange {
   }
 }
 
-/** Door `token` ends in a token, door `authorize` in a run authorisation; the decision before was the same. */
+/**
+ * Door `token` ends in a token, door `authorize` in a run authorisation; the decision before was the same. The controller
+ * gets no token: what it asks for on behalf of a CustomRun is fetched by the pods of that run.
+ */
 async function conclude(
   steps: ExchangeSteps,
   known: Known,
@@ -69,6 +71,10 @@ async function conclude(
 ): Promise<Exclude<Outcome, { kind: 'refused' }>> {
   if (known.incoming.door === 'authorize') {
     return { kind: 'authorized', authorization: steps.authorize(allowance, gathered), exchangeId: known.exchangeId }
+  }
+  if (requester.kind === 'customrun') {
+    const mend = 'A CustomRun is asked for at /authorize: the token is fetched by the pods that it goes into'
+    throw new Problem('actor_not_allowed', { mend, detail: 'a CustomRun gets no token' })
   }
   const grant = steps.settle(known.exchangeId, allowance, requester)
   if (steps.callsUpstream(grant)) await record(steps, known, { kind: 'intended', grant })
@@ -99,7 +105,7 @@ async function refuse(steps: ExchangeSteps, known: Known, problem: Problem): Pro
     kind: 'refused',
     problem,
     exchangeId: known.exchangeId,
-    isJwtBearer: isJwtBearer(known),
+    isJwtBearer: known.request?.grantType === 'jwt-bearer',
   }
   if (isCounted(known, problem)) {
     steps.observe(known, refusal)
@@ -115,11 +121,6 @@ async function refuse(steps: ExchangeSteps, known: Known, problem: Problem): Pro
     steps.observe(known, unrecorded)
     return answer(unrecorded, steps.count(known.incoming.door, unrecorded.problem.reason))
   }
-}
-
-function isJwtBearer({ request, incoming }: Known): boolean {
-  if (request !== undefined) return request.grantType === 'jwt-bearer'
-  return incoming.body.includes(encodeURIComponent(grantTypes.jwtBearer))
 }
 
 /** Everything that is thrown is a Problem, or a bug, and a bug is not shown to the caller. */
