@@ -43,7 +43,8 @@ function planWait(observed: Observed, wait: Extract<Verdict, { kind: 'wait' }>, 
   const isSaid = succeeded(observed.customRun.status.conditions)?.reason === wait.reason
   const wakes = [wait.until, attemptDeadline(observed)]
   if (isSaid) return [requeue(wakes, now)]
-  if (speaksAt > now) return [requeue([...wakes, speaksAt], now)]
+  // Nobody has been asked yet; the time until then is well used, as the finalizer must be on before.
+  if (speaksAt > now) return [...hold(observed), requeue([...wakes, speaksAt], now)]
   const { reason, message } = wait
   return [
     { kind: 'patch-status', status: goingOn(observed, now, { reason, message }) },

@@ -88,7 +88,7 @@ describe('plan, before the broker is asked', () => {
   it('waits quietly until the PipelineRun names its child', () => {
     const scene = observe({ pipelineRun: { status: { childReferences: [], pipelineSpec: undefined } } })
 
-    expect(plan(scene, now)).toEqual([{ kind: 'requeue', afterMs: 500 }])
+    expect(plan(scene, now)).toEqual([{ kind: 'hold' }, { kind: 'requeue', afterMs: 500 }])
     expect(said(plan(scene, later(500)))).toBe('Unknown Exchanging')
   })
 
