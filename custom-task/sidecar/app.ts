@@ -49,7 +49,7 @@ interface Supply {
  * Takes possession of the directories, listens, and only then asks for tokens, so that callers find somebody who says
  * "not yet".
  *
- * @throws TokenDirectoryError, or the error of `listen`
+ * @throws TokenDirectoryError, ListenError
  */
 export async function startSidecar(config: SidecarConfig, deps: SidecarDeps): Promise<RunningSidecar> {
   const { clock, delay, random, log } = deps
@@ -66,11 +66,16 @@ export async function startSidecar(config: SidecarConfig, deps: SidecarDeps): Pr
     lifetime: lifetime.signal,
   })
   const api = { cache, steps: steps.map((step) => step.local), clock, delay, lifetime: lifetime.signal }
-  const listeners = await openListeners(
-    (hosts) => createLocalApi(api, hosts),
-    createHealth(() => deliveries.map((delivery) => delivery.report())),
-    { ...config, socketPaths: steps.map((step) => `${step.directory.path}/${socketFile}`) },
-  )
+  const clear = () => Promise.all(steps.map((step) => step.directory.clear()))
+  const socketPaths = steps.map((step) => `${step.directory.path}/${socketFile}`)
+  const health = createHealth(() => deliveries.map((delivery) => delivery.report()))
+  const listeners = await openListeners((hosts) => createLocalApi(api, hosts), health, {
+    ...config,
+    socketPaths,
+  }).catch(async (error: unknown) => {
+    await clear()
+    throw error
+  })
   for (const supply of supplies.values()) {
     const onFailure = (result: NotGranted): void => each(supply, (delivery) => delivery.failed(result))
     keepFresh(supply.target, { cache, onFailure, clock, delay, random }, lifetime.signal).catch((err: unknown) => {
@@ -85,7 +90,7 @@ export async function startSidecar(config: SidecarConfig, deps: SidecarDeps): Pr
     async stop(): Promise<void> {
       lifetime.abort(new DOMException('The sidecar stops', 'AbortError'))
       await Promise.all([listeners.close(), ...deliveries.map((delivery) => delivery.stop())])
-      await Promise.all(steps.map((step) => step.directory.clear()))
+      await clear()
     },
   })
 }

@@ -17,6 +17,11 @@ export interface Listeners {
   close(): Promise<void>
 }
 
+/** An address cannot be listened on; the text says which and why. */
+export class ListenError extends Error {
+  override readonly name = 'ListenError'
+}
+
 const localLimits = { maxHeaderBytes: 8192, maxConnections: 256, headersTimeoutMs: 5000, requestTimeoutMs: 10_000 }
 const healthLimits = { ...localLimits, maxConnections: 32, keepAliveTimeoutMs: 5000 }
 
@@ -24,7 +29,7 @@ const healthLimits = { ...localLimits, maxConnections: 32, keepAliveTimeoutMs: 5
  * Opens all listeners or none.
  *
  * @param api makes the local API for exact values of `Host`, which hold the port and so are known only afterwards
- * @throws the error of `listen`, such as `EADDRINUSE`
+ * @throws ListenError
  */
 export async function openListeners(
   api: (hosts: ReadonlySet<string>) => RequestListener,
@@ -37,20 +42,24 @@ export async function openListeners(
   const close = async (): Promise<void> => {
     await Promise.all(servers.map((server) => server.close(0)))
   }
-  const start = async (opening: Promise<RunningServer>): Promise<RunningServer> => {
-    const server = await opening
-    servers.push(server)
-    return server
+  const start = async (where: string, opening: Promise<RunningServer>): Promise<RunningServer> => {
+    try {
+      const server = await opening
+      servers.push(server)
+      return server
+    } catch (cause) {
+      throw new ListenError(`${errorCode(cause) ?? 'no listener'} at ${where}`, { cause })
+    }
   }
 
   try {
     for (const path of options.socketPaths) {
       // Any user may connect, as a step runs as any user; the directory is the step's alone and the key is asked for.
-      await start(startServer(handler, { path, mode: 0o666, limits: localLimits }))
+      await start(path, startServer(handler, { path, mode: 0o666, limits: localLimits }))
     }
-    const local = await start(startServer(handler, { ...options.listen, limits: localLimits }))
+    const local = await start(spell(options.listen), startServer(handler, { ...options.listen, limits: localLimits }))
     hosts.add(new URL(local.url).host).add(`localhost:${local.port}`)
-    const healthServer = await start(startHealth(health, options.health))
+    const healthServer = await start(spell(options.health), startHealth(health, options.health))
     return Object.freeze({ url: local.url, healthUrl: healthServer.url, close })
   } catch (error) {
     await close()
@@ -68,4 +77,8 @@ async function startHealth(handler: RequestListener, { address, port }: ListenAd
     if (errorCode(error) !== 'EAFNOSUPPORT' && errorCode(error) !== 'EADDRNOTAVAIL') throw error
     return await startServer(handler, { address: '0.0.0.0', port, limits })
   }
+}
+
+function spell({ address, port }: ListenAddress): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }

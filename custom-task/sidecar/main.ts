@@ -7,6 +7,7 @@ import { startSidecar } from './app.ts'
 import { ConfigError, formatProblems, parseConfig } from './config.ts'
 import type { SidecarConfig } from './config-schema.ts'
 import { readConfig } from './config-source.ts'
+import { ListenError } from './listeners.ts'
 import { TokenDirectoryError } from './token-directory.ts'
 
 /** One try of an exchange, an upstream provider behind the broker included. */
@@ -25,6 +26,7 @@ async function main(): Promise<void> {
     if (error instanceof ConfigError)
       fail(`The configuration of the sidecar cannot be used:\n${formatProblems(error.problems)}`)
     if (error instanceof TokenDirectoryError) fail(`${error.message}\n`)
+    if (error instanceof ListenError) fail(`The sidecar cannot start: ${error.message}\n`)
     throw error
   }
 }
