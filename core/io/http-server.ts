@@ -114,7 +114,7 @@ function createServer(handler: RequestListener, limits: ServerLimits, material: 
     : createHttpServer(common, handler)
   server.timeout = limits.silenceTimeoutMs
   server.maxConnections = limits.maxConnections
-  // Node drops what is over its count without a word: one more lets the guard see that it was too many.
+  // Node 24 drops what is over its count without a word: one more lets the guard see that it was too many.
   server.maxHeadersCount = limits.maxHeaders + 1
   server.maxRequestsPerSocket = limits.maxRequestsPerSocket
   // Node answers what comes after the last request of a socket with 503, but leaves the socket open.

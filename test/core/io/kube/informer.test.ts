@@ -227,7 +227,7 @@ describe('createInformer', () => {
   })
 
   it('takes a bookmark for a sign of life', async (context) => {
-    const { watches, time, informer } = await scene(context)
+    const { watches, changes, time, informer } = await scene(context)
     informer.start()
     const watch = await watches.next()
     const began = informer.heardAt()
@@ -236,6 +236,8 @@ describe('createInformer', () => {
     watch.send('BOOKMARK', { kind: 'Pod', metadata: { resourceVersion: '11' } })
     await expect.poll(() => informer.heardAt()).not.toEqual(began)
     await time.pass(60_000)
+    watch.send('ADDED', pod('a', '12'))
+    await changes.next()
 
     expect(watch.response.closed).toBe(false)
     expect(watches.left()).toEqual([])

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { resources } from '../../../../core/io/kube/api.ts'
+import { KubeError, resources } from '../../../../core/io/kube/api.ts'
 import { KubeUnreachable } from '../../../../core/io/kube/failure.ts'
-import { answerJson, inTurn } from '../scripted-server.ts'
+import { createRetry } from '../../../../core/io/kube/retry.ts'
+import { answerJson, inTurn, noDelay } from '../scripted-server.ts'
 import { answerPod, pod, ref, refuse, type Script, setUp, signal } from './client-scene.ts'
 
 describe('retries', () => {
@@ -99,5 +100,18 @@ describe('retries', () => {
 
     await expect(client.get(resources.pods, ref, signal)).rejects.toThrow(/UND_ERR_DESTROYED/)
     expect(asked).toEqual([])
+  })
+
+  it('takes new credentials once, then passes the 401 on', async () => {
+    const retry = createRetry({ delay: noDelay().delay, random: () => 1, renew: () => true })
+    let tries = 0
+
+    const ended = retry({ method: 'POST', path: '/x', isRead: false }, signal, () => {
+      tries += 1
+      return Promise.reject(new KubeError(401, 'Unauthorized', 'no'))
+    })
+
+    await expect(ended).rejects.toMatchObject({ status: 401 })
+    expect(tries).toBe(2)
   })
 })
