@@ -1,5 +1,7 @@
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { describeError } from './describe-error.ts'
+import { createLogDestination } from './log-destination.ts'
+import { withoutCredentials } from './log-redaction.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
@@ -7,31 +9,14 @@ export interface LogOptions {
   /** The process, such as `broker`. */
   readonly name: string
   readonly level?: LogLevel
-  /** Default: standard output, written at once, so that nothing is lost when the process ends. */
+  /** Default: standard output, see {@link createLogDestination}. */
   readonly destination?: DestinationStream
 }
 
-/** Second net under `Secret`: names that hold a credential wherever they turn up, two levels deep. */
-const credentialFields = [
-  'authorization',
-  'proxy-authorization',
-  'cookie',
-  'set-cookie',
-  'token',
-  'access_token',
-  'refresh_token',
-  'id_token',
-  'subject_token',
-  'actor_token',
-  'assertion',
-  'client_assertion',
-  'client_secret',
-  'password',
-  'private_key',
-]
-
-const quoted = credentialFields.map((field) => `["${field}"]`)
-const paths = quoted.flatMap((field) => [field, `*${field}`, `*.*${field}`])
+const serializers = {
+  err: describeError,
+  error: (value: unknown) => (value instanceof Error ? describeError(value) : value),
+}
 
 /**
  * One JSON object per line on standard output: `level` (a word), `time` (RFC 3339), `name`, the fields, `msg`. Errors go
@@ -43,12 +28,25 @@ export function createLog({ name, level = 'info', destination }: LogOptions): Lo
     level,
     base: { name },
     timestamp: () => `,"time":"${new Date().toISOString()}"`,
-    formatters: { level: (label: string) => ({ level: label }) },
-    serializers: {
-      err: describeError,
-      error: (value: unknown) => (value instanceof Error ? describeError(value) : value),
+    formatters: {
+      level: (label: string) => ({ level: label }),
+      log: (fields: Record<string, unknown>) => withoutCredentials(fields, isSerialized),
     },
-    redact: { paths, censor: '[redacted]' },
+    serializers,
   }
-  return destination ? pino(options, destination) : pino(options, pino.destination({ dest: 1, sync: true }))
+  return withCleanChildren(pino(options, destination ?? createLogDestination()))
+}
+
+/** pino shows the bindings of a child to no formatter. Grandchildren inherit this, as a child's prototype is its parent. */
+function withCleanChildren(log: Logger): Logger {
+  const { child } = log
+  function cleanChild(this: Logger, bindings: Record<string, unknown>, ...options: []): Logger {
+    return child.call(this, withoutCredentials(bindings, isSerialized), ...options)
+  }
+  log.child = cleanChild as Logger['child']
+  return log
+}
+
+function isSerialized(name: string, value: object): boolean {
+  return value instanceof Error && name in serializers
 }

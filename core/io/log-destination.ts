@@ -1,0 +1,35 @@
+import { type DestinationStream, pino } from 'pino'
+
+/** Lines below `warn` wait for more of them at most so long, or until they fill the buffer. */
+const gatherMs = 100
+const gatherBytes = 8 * 1024
+const warn = 40
+
+/**
+ * Standard output for a log. A write for each line would cost an exchange more than its signature, so lines are gathered
+ * for a tenth of a second; from `warn` on, at `fatal` and at the end of the process everything is written at once. Only
+ * SIGKILL can take the last moment's lines with it, and no record is among them: that is the audit stream.
+ */
+export function createLogDestination(): DestinationStream & { flushSync(): void } {
+  const output = pino.destination({ dest: 1, sync: true, minLength: gatherBytes })
+  let timer: NodeJS.Timeout | undefined
+
+  function flushSync(): void {
+    clearTimeout(timer)
+    timer = undefined
+    output.flushSync()
+  }
+
+  process.once('exit', flushSync)
+  return {
+    // Asks pino to say the level of each line, in the member below. @see pino docs, `pino.metadata`
+    [Symbol.for('pino.metadata')]: true,
+    lastLevel: 0,
+    write(line: string): void {
+      output.write(line)
+      if (this.lastLevel >= warn) flushSync()
+      else timer ??= setTimeout(flushSync, gatherMs).unref()
+    },
+    flushSync,
+  } as DestinationStream & { lastLevel: number; flushSync(): void }
+}
