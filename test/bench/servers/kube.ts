@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { KubeObject } from '../../../core/io/kube/api.ts'
 import { startKube } from '../../fakes/kube/server.ts'
 
 /**
@@ -73,16 +74,63 @@ for (let at = 0; at < 20; at += 1) {
   })
 }
 
-const tokens = Array.from({ length: Number(count) }, (_, at) => {
-  const pod = `rollout-${at}`
+/** Five tasks of each PipelineRun ask: pods are found to belong to a run, as those that the broker is for do. */
+const tasksOfRun = 5
+const startTime = new Date().toISOString()
+const running = [{ type: 'Succeeded', status: 'Unknown', reason: 'Running' }]
+
+function createPipelineRun(name: string): KubeObject {
+  const taskNames = Array.from({ length: tasksOfRun }, (_, at) => `deploy-${at}`)
+  return objects.create({
+    apiVersion: 'tekton.dev/v1',
+    kind: 'PipelineRun',
+    metadata: { name, namespace: 'payments' },
+    spec: {
+      pipelineRef: { name: 'release' },
+      taskRunTemplate: { serviceAccountName: 'deployer' },
+      timeouts: { pipeline: '1h0m0s' },
+    },
+    status: {
+      startTime,
+      conditions: running,
+      childReferences: taskNames.map((task) => ({
+        apiVersion: 'tekton.dev/v1',
+        kind: 'TaskRun',
+        name: `${name}-${task}`,
+        pipelineTaskName: task,
+      })),
+    },
+  })
+}
+
+function ownedBy({ apiVersion, kind, metadata: { name, uid } }: KubeObject): object {
+  return { ownerReferences: [{ apiVersion, kind, name, uid, controller: true }] }
+}
+
+/** @returns the subject token of the pod */
+function createTaskPod(pipelineRun: KubeObject, task: string): string {
+  const name = `${pipelineRun.metadata.name}-${task}`
+  const taskRun = objects.create<KubeObject>({
+    apiVersion: 'tekton.dev/v1',
+    kind: 'TaskRun',
+    metadata: { name, namespace: 'payments', ...ownedBy(pipelineRun) },
+    spec: { taskRef: { kind: 'Task', name: 'rollout' }, serviceAccountName: 'deployer' },
+    status: { startTime, conditions: running, podName: `${name}-pod` },
+  })
   objects.create({
     apiVersion: 'v1',
     kind: 'Pod',
-    metadata: { name: pod, namespace: 'payments' },
+    metadata: { name: `${name}-pod`, namespace: 'payments', ...ownedBy(taskRun) },
     spec: { serviceAccountName: 'deployer', nodeName: 'node1' },
     status: { phase: 'Running' },
   })
-  return kube.projectToken({ namespace: 'payments', serviceAccount: 'deployer', pod, audience })
+  return kube.projectToken({ namespace: 'payments', serviceAccount: 'deployer', pod: `${name}-pod`, audience })
+}
+
+let pipelineRun = createPipelineRun('release-0')
+const tokens = Array.from({ length: Number(count) }, (_, at) => {
+  if (at > 0 && at % tasksOfRun === 0) pipelineRun = createPipelineRun(`release-${at / tasksOfRun}`)
+  return createTaskPod(pipelineRun, `deploy-${at % tasksOfRun}`)
 })
 
 const mode = { mode: 0o600 }
