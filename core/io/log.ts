@@ -1,4 +1,4 @@
-import { type DestinationStream, type Logger, pino } from 'pino'
+import { type Bindings, type ChildLoggerOptions, type DestinationStream, type Logger, pino } from 'pino'
 import { describeError } from './describe-error.ts'
 import { createLogDestination } from './log-destination.ts'
 import { withoutCredentials } from './log-redaction.ts'
@@ -39,12 +39,11 @@ export function createLog({ name, level = 'info', destination }: LogOptions): Lo
 
 /** pino shows the bindings of a child to no formatter. Grandchildren inherit this, as a child's prototype is its parent. */
 function withCleanChildren(log: Logger): Logger {
-  const { child } = log
-  function cleanChild(this: Logger, bindings: Record<string, unknown>, ...options: []): Logger {
-    return child.call(this, withoutCredentials(bindings, isSerialized), ...options)
+  const child: (bindings: Bindings, options?: ChildLoggerOptions) => Logger = log.child
+  function cleanChild(this: Logger, bindings: Bindings, options?: ChildLoggerOptions): Logger {
+    return child.call(this, withoutCredentials(bindings, isSerialized), options)
   }
-  log.child = cleanChild as Logger['child']
-  return log
+  return Object.defineProperty(log, 'child', { value: cleanChild })
 }
 
 function isSerialized(name: string, value: object): boolean {
