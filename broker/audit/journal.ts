@@ -91,18 +91,26 @@ export async function openJournal(options: JournalOptions, signal: AbortSignal):
   const { directory, newId, log, disk = systemDisk, onDurable = ignore } = options
   await makeDirectory(directory, disk)
   const unlock = await lockDirectory(directory, newId())
+  const { acceptNewEpoch = false } = options
+  let recovered: Recovered
+  let parts: Parts
   try {
-    const { acceptNewEpoch = false } = options
-    const recovered = await recover({ ...options, disk, acceptNewEpoch, onRecord: onDurable }, signal)
-    const parts = await assemble(options, recovered, disk)
-    await announce(options, parts, recovered)
-    const { sequence, chainUid } = parts.writer.durable
-    log.info({ directory, chain_uid: chainUid, sequence, ...recovered.note }, 'audit journal open')
-    return createJournal(directory, parts, unlock)
+    recovered = await recover({ ...options, disk, acceptNewEpoch, onRecord: onDurable }, signal)
+    parts = await assemble(options, recovered, disk)
   } catch (error) {
     await unlock()
     throw error
   }
+  const journal = createJournal(directory, parts, unlock)
+  try {
+    await announce(options, parts.writer, recovered)
+  } catch (error) {
+    await journal.close(AbortSignal.abort())
+    throw error
+  }
+  const { chainUid: chain_uid, sequence } = journal.head()
+  log.info({ directory, chain_uid, sequence, ...recovered.note }, 'audit journal open')
+  return journal
 }
 
 /** Makes the directory durable as well: records synced into it would be lost with its name. */
@@ -113,17 +121,11 @@ async function makeDirectory(directory: string, disk: AuditDisk): Promise<void> 
   for (let path = resolve(directory); path !== end; path = dirname(path)) await disk.syncDirectory(dirname(path))
 }
 
-async function announce(options: JournalOptions, { writer, store }: Parts, { note }: Recovered): Promise<void> {
+/** Records what recovery did, before anything else and whatever room the disk has left. */
+async function announce({ broker, clock }: JournalOptions, writer: GroupWriter, { note }: Recovered): Promise<void> {
   if (note === undefined) return
-  const { broker, clock } = options
   const data = { outcome: 'info', ...note } as const
-  try {
-    const type = 'dev.tokenbroker.broker.recovered.v1'
-    await writer.append({ type, subject: broker.name, time: clock(), data })
-  } catch (error) {
-    await store.close()
-    throw error
-  }
+  await writer.append({ type: 'dev.tokenbroker.broker.recovered.v1', subject: broker.name, time: clock(), data })
 }
 
 interface Parts {

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { GroupWriter } from '../../../broker/audit/group-writer.ts'
 import { GENESIS, sealRecord } from '../../../core/audit/chain.ts'
+import type { Receipt } from '../../../core/audit/event.ts'
 import { verifyLines } from '../../../core/audit/verify.ts'
 import { broker, linesOf } from '../../core/audit/chain-fixture.ts'
 import { handAlarm, never, numbered, systemError } from './journal-fixture.ts'
@@ -91,6 +92,13 @@ describe('GroupWriter', () => {
       }),
       { numRuns: 300 },
     )
+  })
+
+  it('is the only one that can make a receipt', () => {
+    // @ts-expect-error a Receipt is proof that a record is durable, not a shape
+    const receipt: Receipt = { eventId: 'event-1', sequence: 1, chainUid: 'chain-1' }
+
+    expect(receipt).toBeDefined()
   })
 
   it('splits what waits into groups of at most a mebibyte', async () => {
