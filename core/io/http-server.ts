@@ -4,7 +4,7 @@ import { isIPv6 } from 'node:net'
 import type { Clock } from '../clock.ts'
 import { createDrain } from './drain.ts'
 import { type ListenOn, listen, portOf } from './listen.ts'
-import { answerBrokenRequest, guardRequests } from './request-guard.ts'
+import { answerBrokenRequest, guardRequests, refuseExpectation } from './request-guard.ts'
 import { type CertificateFiles, loadCertificates } from './server-certificates.ts'
 import { systemClock } from './system.ts'
 import { type TlsMaterial, tlsOptions } from './tls-material.ts'
@@ -75,6 +75,7 @@ export async function startServer(handler: RequestListener, options: StartOption
   const guarded = guardRequests(drain.track(handler), { maxHeaders: limits.maxHeaders, onError })
   const server = createServer(guarded, limits, certificates?.initial)
   server.on('clientError', answerBrokenRequest)
+  server.on('checkExpectation', refuseExpectation)
   drain.attach(server)
   await listen(server, options)
   // From here on an error of the server itself (out of descriptors) must not end the process.

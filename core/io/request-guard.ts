@@ -62,9 +62,15 @@ export function guardRequests(
   }
 }
 
+/** Listener for `checkExpectation`: Node by itself would answer without a word. */
+export function refuseExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  answerError(response, 417, invalidRequest('Unknown expectation'))
+}
+
 function answerError(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { ...answerHeaders, connection: 'close' })
-  response.end(JSON.stringify(body))
+  const text = JSON.stringify(body)
+  response.writeHead(status, { ...answerHeaders, 'content-length': String(text.length), connection: 'close' })
+  response.end(text)
 }
 
 /** Listener for `clientError`: what the parser refused, and requests that took too long. */
@@ -81,7 +87,11 @@ export function answerBrokenRequest(error: Error & { readonly code?: string }, s
   socket.end(`HTTP/1.1 ${status} ${phrase}\r\n${lines}\r\n${body}`, () => socket.destroy())
 }
 
-const answerHeaders = { 'content-type': 'application/json', 'cache-control': 'no-store' } as const
+const answerHeaders = {
+  'content-type': 'application/json',
+  'cache-control': 'no-store',
+  'x-content-type-options': 'nosniff',
+} as const
 
 const statusLines: Readonly<Record<string, readonly [status: number, phrase: string]>> = {
   HPE_HEADER_OVERFLOW: [431, 'Request Header Fields Too Large'],
