@@ -25,7 +25,7 @@ export type Settle = (input: SettleInput) => Grant
  * Under a run authorisation no person is asked a second time.
  *
  * @returns the only maker of a {@link Grant}
- * @throws Problem `run_ended` or `subject_token_expired` when there is no time left
+ * @throws Problem `run_ended` or `subject_token_expired` when there is no time left; `policy_not_ready` for a ttl of zero
  */
 export function createSettle({ book, clock }: Deps): Settle {
   return function settle({ exchangeId, allowance, workload, providerMaxSeconds }) {
@@ -34,6 +34,7 @@ export function createSettle({ book, clock }: Deps): Settle {
     if (runUid !== undefined && book.isRunEnded(runUid)) {
       throw new Problem('run_ended', { detail: 'the controller reported the end of the run' })
     }
+    if (allowance.ttlSeconds < 1) throw new Problem('policy_not_ready', { detail: 'a ttl or limit of zero' })
     const issuedAt = clock()
     const expiresAt = endOf(allowance, workload, issuedAt, providerMaxSeconds)
     if (expiresAt.getTime() - issuedAt.getTime() < 1000) throw noTimeLeft(run.deadline, expiresAt)

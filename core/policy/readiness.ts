@@ -34,6 +34,9 @@ export function policyReadiness(policy: Policy, provider: Provider | undefined):
   if (spec.suspend || provider.spec.suspend) {
     return notReady('Suspended', 'Nothing is issued: suspend is set on the policy or its provider.')
   }
+  if (ttl(policy, provider) === 0) {
+    return notReady('NoLifetime', 'The ttl of the policy or the limit of its provider is zero: write one such as 5m.')
+  }
   return ready(`Tokens of at most ${formatDuration(ttl(policy, provider))} are issued by ${name}.`)
 }
 
