@@ -101,7 +101,7 @@ export const brokerConfig = z.strictObject({
   limits: z
     .strictObject({
       requestsPerSecondPerPod: z.number().positive().max(1_000_000).default(20).describe('Rate of one pod.'),
-      burstPerPod: z.number().positive().max(1_000_000).default(40).describe('Requests a pod may make at once.'),
+      burstPerPod: z.number().min(1).max(1_000_000).default(40).describe('Requests a pod may make at once.'),
       requestsPerSecondPerNamespace: z
         .number()
         .positive()
@@ -110,7 +110,7 @@ export const brokerConfig = z.strictObject({
         .describe('Rate of one namespace.'),
       burstPerNamespace: z
         .number()
-        .positive()
+        .min(1)
         .max(1_000_000)
         .default(400)
         .describe('Requests a namespace may make at once.'),
