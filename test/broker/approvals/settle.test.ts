@@ -1,0 +1,191 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { covers, createSettle, type SettleInput } from '../../../broker/approvals/settle.ts'
+import type { RunAuthorization } from '../../../broker/audit/grant-book.ts'
+import type { Allowance, Facts } from '../../../core/policy/allowance.ts'
+import { evaluate } from '../../../core/policy/evaluate.ts'
+import { candidateOf, factsOf, policyOf, providerOf, run } from '../../core/policy/policy-fixture.ts'
+import { problemOf } from '../../core/reason-of.ts'
+import { exchangeId, issuedAt, workload } from '../exchange-fixture.ts'
+
+const runUid = run.pipelineRun?.uid ?? ''
+const seconds = (count: number) => new Date(issuedAt.getTime() + count * 1000)
+
+interface Book {
+  readonly endedRuns?: readonly string[]
+  readonly authorizations?: readonly RunAuthorization[]
+}
+
+function settle(
+  changes: Partial<SettleInput> = {},
+  { endedRuns = [], authorizations = [] }: Book = {},
+  now = issuedAt,
+) {
+  const book = {
+    apply: () => undefined,
+    grant: () => undefined,
+    grantsOfRun: () => [],
+    sweep: () => undefined,
+    isRunEnded: (uid: string) => endedRuns.includes(uid),
+    authorizationsOfRun: (uid: string) => authorizations.filter((one) => one.runUid === uid),
+  }
+  return createSettle({ book, clock: () => now })({
+    exchangeId,
+    allowance: evaluate(factsOf()),
+    workload,
+    providerMaxSeconds: 3600,
+    ...changes,
+  })
+}
+
+function allowanceOf(changes: Partial<Facts> = {}): Allowance {
+  return evaluate(factsOf(changes))
+}
+
+const authorization: RunAuthorization = {
+  id: 'authorization-1',
+  digest: 'd',
+  cluster: 'main',
+  namespace: 'payments',
+  runUid,
+  policyUid: 'uid-of-deploy',
+  policyGeneration: 3,
+  provider: 'builtin',
+  audience: 'https://deploy.example.com',
+  scope: ['deploy:staging', 'deploy:production'],
+  into: [{ task: 'deploy', serviceAccount: 'deployer' }],
+  expiresAt: seconds(3600),
+}
+
+describe('createSettle', () => {
+  it('grants what was allowed, from now until the policy ends it', () => {
+    const allowance = allowanceOf()
+
+    expect(settle({ allowance })).toEqual({
+      exchangeId,
+      allowance,
+      workload,
+      issuedAt,
+      expiresAt: seconds(300),
+      authorizationId: undefined,
+    })
+  })
+
+  it.each<[string, Partial<SettleInput>, number]>([
+    ['the provider', { providerMaxSeconds: 60 }, 60],
+    ['the subject token', { workload: { ...workload, expiresAt: seconds(90) } }, 90],
+    ['the deadline of the run', { allowance: allowanceOf({ run: { ...run, deadline: seconds(30) } }) }, 30],
+    ['the request', { allowance: allowanceOf({ request: { ...factsOf().request, requestedExpirySeconds: 10 } }) }, 10],
+  ])('ends what %s ends first', (_what, changes, life) => {
+    expect(settle(changes).expiresAt).toEqual(seconds(life))
+  })
+
+  it('rounds the end down to a whole second', () => {
+    const now = new Date(issuedAt.getTime() + 999)
+
+    expect(settle({}, {}, now).expiresAt).toEqual(seconds(300))
+  })
+
+  it('never lets a token outlive anything that ends it', () => {
+    const life = fc.integer({ min: 1, max: 7200 })
+
+    fc.assert(
+      fc.property(life, life, life, fc.integer({ min: 0, max: 999 }), (token, deadline, provider, ms) => {
+        const now = new Date(issuedAt.getTime() + ms)
+        const input = {
+          workload: { ...workload, expiresAt: seconds(token + 2) },
+          allowance: allowanceOf({ run: { ...run, deadline: seconds(deadline + 2) } }),
+          providerMaxSeconds: provider + 1,
+        }
+        const ends = [
+          seconds(token + 2),
+          seconds(deadline + 2),
+          new Date(now.getTime() + (provider + 1) * 1000),
+          new Date(now.getTime() + 300_000),
+        ]
+        const { expiresAt } = settle(input, {}, now)
+        expect(ends.every((end) => expiresAt.getTime() <= end.getTime())).toBe(true)
+        expect(expiresAt.getTime() % 1000).toBe(0)
+      }),
+    )
+  })
+
+  it.each<[string, Partial<SettleInput>, string]>([
+    ['a run at its deadline', { allowance: allowanceOf({ run: { ...run, deadline: seconds(0) } }) }, 'run_ended'],
+    ['a run beyond its deadline', { allowance: allowanceOf({ run: { ...run, deadline: seconds(-60) } }) }, 'run_ended'],
+    [
+      'a subject token in its last second',
+      { workload: { ...workload, expiresAt: new Date(issuedAt.getTime() + 999) } },
+      'subject_token_expired',
+    ],
+    ['a subject token that has ended', { workload: { ...workload, expiresAt: seconds(-1) } }, 'subject_token_expired'],
+  ])('grants nothing to %s', (_what, changes, reason) => {
+    expect(problemOf(() => settle(changes)).reason).toBe(reason)
+  })
+
+  it('blames a ttl of no time at all on the policy, not on the subject token', () => {
+    const allowance = allowanceOf({ candidates: [candidateOf({ policy: policyOf({ ttl: '0s' }) })] })
+
+    expect(problemOf(() => settle({ allowance })).reason).toBe('policy_not_ready')
+  })
+
+  it('grants nothing to a run whose end was reported, PipelineRun or TaskRun', () => {
+    const alone = allowanceOf({ run: { ...run, pipelineRun: undefined } })
+
+    expect(problemOf(() => settle({}, { endedRuns: [runUid] })).reason).toBe('run_ended')
+    expect(problemOf(() => settle({ allowance: alone }, { endedRuns: [run.taskRun?.uid ?? ''] })).reason).toBe(
+      'run_ended',
+    )
+    expect(settle({}, { endedRuns: ['another'] }).exchangeId).toBe(exchangeId)
+  })
+
+  it('grants to a pod without a run', () => {
+    const none = allowanceOf({ run: { ...run, pipelineRun: undefined, taskRun: undefined } })
+
+    expect(settle({ allowance: none }, { authorizations: [authorization] }).authorizationId).toBeUndefined()
+  })
+
+  it('names the authorisation of the run that covers it', () => {
+    const others = [{ ...authorization, id: 'other', audience: 'https://other.example.com' }, authorization]
+
+    expect(settle({}, { authorizations: others }).authorizationId).toBe('authorization-1')
+    expect(settle({}, { authorizations: [{ ...authorization, runUid: 'another' }] }).authorizationId).toBeUndefined()
+  })
+})
+
+describe('covers', () => {
+  it('holds for the same target in a task that it goes into', () => {
+    expect(covers(authorization, allowanceOf())).toBe(true)
+  })
+
+  it.each<[string, Partial<RunAuthorization>]>([
+    ['another cluster', { cluster: 'other' }],
+    ['another namespace', { namespace: 'other' }],
+    ['another policy', { policyUid: 'other' }],
+    ['the policy as it was before', { policyGeneration: 2 }],
+    ['another provider', { provider: 'okta' }],
+    ['another audience', { audience: 'https://other.example.com' }],
+    ['other scopes', { scope: ['deploy:production'] }],
+    ['no scopes', { scope: [] }],
+    ['another task', { into: [{ task: 'notify', serviceAccount: 'deployer' }] }],
+    ['the task under another account', { into: [{ task: 'deploy', serviceAccount: 'other' }] }],
+    ['no task', { into: [] }],
+  ])('does not hold for %s', (_what, changes) => {
+    expect(covers({ ...authorization, ...changes }, allowanceOf())).toBe(false)
+  })
+
+  it('does not hold when one of several accounts is not covered', () => {
+    const rbac = ['deployer', 'builder'].map((serviceAccount) => ({
+      serviceAccount,
+      scope: 'deploy:staging',
+      resourceName: 'builtin:deploy:staging',
+      isAllowed: true,
+    }))
+    const allowance = allowanceOf({
+      subject: { cluster: 'main', namespace: 'payments', serviceAccounts: ['deployer', 'builder'] },
+      candidates: [candidateOf({ rbac, provider: providerOf() })],
+    })
+
+    expect(covers(authorization, allowance)).toBe(false)
+  })
+})
