@@ -17,9 +17,9 @@ const text = new Map(sources.map((file) => [file, readFileSync(file, 'utf8')]))
 
 function specifiers(file: string): readonly string[] {
   const code = text.get(file) ?? ''
-  return [...code.matchAll(/^\s*(?:import|export)\b[^'"]*?from '([^']+)'|\bimport\('([^']+)'\)|^import '([^']+)'/gm)].map(
-    (match) => match[1] ?? match[2] ?? match[3] ?? '',
-  )
+  return [
+    ...code.matchAll(/^\s*(?:import|export)\b[^'"]*?from '([^']+)'|\bimport\('([^']+)'\)|^import '([^']+)'/gm),
+  ].map((match) => match[1] ?? match[2] ?? match[3] ?? '')
 }
 
 function resolve(from: string, specifier: string): string {
@@ -54,8 +54,12 @@ const violations = {
     return `${from} imports ${to}: core/io knows core and the world, not who uses it`
   },
   partsDoNotMeet({ from, to }: Import): string | undefined {
-    const isAcross = (from.startsWith('broker/') && to.startsWith('custom-task/')) || (from.startsWith('custom-task/') && to.startsWith('broker/'))
-    return isAcross ? `${from} imports ${to}: broker and custom-task meet over HTTP only; what both need belongs in core` : undefined
+    const isAcross =
+      (from.startsWith('broker/') && to.startsWith('custom-task/')) ||
+      (from.startsWith('custom-task/') && to.startsWith('broker/'))
+    return isAcross
+      ? `${from} imports ${to}: broker and custom-task meet over HTTP only; what both need belongs in core`
+      : undefined
   },
   siblingsMeetInTheApp({ from, to }: Import): string | undefined {
     if (!/^(?:broker|custom-task)\//.test(from) || !/^(?:broker|custom-task)\//.test(to)) return undefined
@@ -78,7 +82,7 @@ const makers: Readonly<Record<string, string>> = {
   Workload: 'broker/identity/verify.ts',
   Allowance: 'core/policy/evaluate.ts',
   Grant: 'broker/approvals/settle.ts',
-  Receipt: 'broker/audit/journal.ts',
+  Receipt: 'broker/audit/group-writer.ts',
   Counted: 'broker/counting.ts',
 }
 
@@ -89,13 +93,17 @@ describe('the house', () => {
   })
 
   it('has no import cycle, type imports included', () => {
-    const graph = new Map(sources.map((file) => [file, imports.filter((one) => one.from === file).map((one) => one.to)]))
+    const graph = new Map(
+      sources.map((file) => [file, imports.filter((one) => one.from === file).map((one) => one.to)]),
+    )
     expect(findCycle(graph)).toBeUndefined()
   })
 
   it('keeps clocks, randomness and the environment out of core', () => {
     const pure = sources.filter((file) => file.startsWith('core/') && !file.startsWith('core/io/'))
-    const found = pure.flatMap((file) => matches(file, /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.|\bBuffer\b/g))
+    const found = pure.flatMap((file) =>
+      matches(file, /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bprocess\.|\bBuffer\b/g),
+    )
     expect(found).toEqual([])
   })
 
@@ -111,9 +119,15 @@ describe('the house', () => {
 
   it('makes each branded value in one place', () => {
     const casts = sources.flatMap((file) =>
-      [...(text.get(file) ?? '').matchAll(/\bas (Workload|Allowance|Grant|Receipt|Counted)\b/g)].map((match) => `${match[1]} ${file}`),
+      [...(text.get(file) ?? '').matchAll(/\bas (Workload|Allowance|Grant|Receipt|Counted)\b/g)].map(
+        (match) => `${match[1]} ${file}`,
+      ),
     )
-    expect([...new Set(casts)].toSorted()).toEqual(Object.entries(makers).map(([name, file]) => `${name} ${file}`).toSorted())
+    expect([...new Set(casts)].toSorted()).toEqual(
+      Object.entries(makers)
+        .map(([name, file]) => `${name} ${file}`)
+        .toSorted(),
+    )
   })
 
   it('has short files with names that say one thing', () => {
@@ -126,7 +140,9 @@ describe('the house', () => {
 
   it('has no default exports and no module mocks', () => {
     const tests = readdirSync('test', { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))
-    const mocks = tests.filter((file) => /\bvi\.mock\(/.test(readFileSync(join('test', file), 'utf8').replaceAll(/\/[^/\n]*vi\\\.mock[^\n]*/g, '')))
+    const mocks = tests.filter((file) =>
+      /\bvi\.mock\(/.test(readFileSync(join('test', file), 'utf8').replaceAll(/\/[^/\n]*vi\\\.mock[^\n]*/g, '')),
+    )
     expect(sources.filter((file) => /^export default\b/m.test(text.get(file) ?? ''))).toEqual([])
     expect(mocks).toEqual([])
   })

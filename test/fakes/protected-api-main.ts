@@ -3,12 +3,13 @@ import { parseArgs } from 'node:util'
 import { startProtectedApi } from './protected-api.ts'
 
 const usage =
-  'usage: protected-api-main.ts --issuer URL --audience URI --scope SCOPE [--port N] [--ca FILE] [--introspect URL --introspect-token FILE]'
+  'usage: protected-api-main.ts --issuer URL --audience URI --scope SCOPE [--address IP] [--port N] [--ca FILE] [--introspect URL --introspect-token FILE]'
 
 /** The protected API as a process of its own: `POST /rollouts` needs the scope, `GET /healthz` nothing. */
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      address: { type: 'string', default: '127.0.0.1' },
       port: { type: 'string', default: '0' },
       issuer: { type: 'string' },
       audience: { type: 'string' },
@@ -29,6 +30,7 @@ async function main(): Promise<void> {
   }
   const bearer = async () => (await readFile(tokenFile ?? '', 'utf8')).trim()
   const api = await startProtectedApi({
+    address: values.address,
     port,
     issuer,
     audience,

@@ -18,6 +18,8 @@ export interface ProtectedApi {
 export interface ProtectedApiOptions extends Omit<VerifierOptions, 'clock'> {
   /** Default: the system's. */
   readonly clock?: Clock
+  /** Default 127.0.0.1. */
+  readonly address?: string
   /** Default 0: any free port. */
   readonly port?: number
   /** Scope that each route needs, by `METHOD /path`; other routes are 404. */
@@ -32,7 +34,7 @@ interface Answer {
 
 const realm = 'rollouts'
 
-/** Serves on 127.0.0.1. @see RFC 6750 */
+/** Serves on loopback unless told otherwise. @see RFC 6750 */
 export async function startProtectedApi(options: ProtectedApiOptions): Promise<ProtectedApi> {
   const verifier = createAccessTokenVerifier({ ...options, clock: options.clock ?? (() => new Date()) })
   const accepted: JWTPayload[] = []
@@ -53,7 +55,7 @@ export async function startProtectedApi(options: ProtectedApiOptions): Promise<P
   })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(options.port ?? 0, '127.0.0.1', resolve)
+    server.listen(options.port ?? 0, options.address ?? '127.0.0.1', resolve)
   })
 
   async function close(): Promise<void> {
@@ -64,7 +66,7 @@ export async function startProtectedApi(options: ProtectedApiOptions): Promise<P
     await verifier.close()
   }
 
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const url = `http://${options.address ?? '127.0.0.1'}:${(server.address() as AddressInfo).port}`
   return Object.freeze({ url, accepted, answered, close, [Symbol.asyncDispose]: close })
 }
 

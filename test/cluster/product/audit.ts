@@ -1,0 +1,35 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import type { AuditRecord } from '../../../core/audit/event.ts'
+import { type AuditLine, splitLines } from '../../../core/audit/lines.ts'
+import { verifyLines } from '../../../core/audit/verify.ts'
+import { facts } from '../harness/cluster.ts'
+import { system } from './manifests.ts'
+
+const run = promisify(execFile)
+
+/**
+ * Every record of the broker's journal, read in its pod as an operator would, and verified first.
+ *
+ * @throws Error when the chain does not verify
+ */
+export async function journalRecords(): Promise<readonly AuditRecord[]> {
+  const lines: AuditLine[] = []
+  for await (const line of splitLines(chunks(await journalText()), { file: 'journal' })) lines.push(line)
+  const { verdict, message } = await verifyLines(lines)
+  if (verdict !== 'ok') throw new Error(`the journal is ${verdict}: ${message}`)
+  return lines.map(({ text }) => JSON.parse(text ?? '') as AuditRecord)
+}
+
+async function* chunks(text: string): AsyncGenerator<Uint8Array> {
+  yield Buffer.from(text)
+}
+
+async function journalText(): Promise<string> {
+  const command = ['sh', '-c', 'cat /var/lib/tokenbroker/audit/*.jsonl']
+  const exec = ['exec', '--namespace', system, 'tokenbroker-0', '--container', 'broker', '--', ...command]
+  const { stdout } = await run('kubectl', ['--kubeconfig', facts().kubeconfig, ...exec], {
+    maxBuffer: 64 * 1024 * 1024,
+  })
+  return stdout
+}
