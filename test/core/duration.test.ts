@@ -14,6 +14,7 @@ describe('parseDuration', () => {
     ['1m1m', 120],
     ['1s1h', 3601],
     ['24h', 86_400],
+    ['1h'.repeat(12), 43_200],
   ])('reads %s as %i seconds', (text, seconds) => {
     expect(parseDuration(text)).toBe(seconds)
   })
