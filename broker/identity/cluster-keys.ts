@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { importJWK } from 'jose'
+import { createPublicKey, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import type { Clock } from '../../core/clock.ts'
 import { Problem } from '../../core/problem.ts'
@@ -11,7 +11,7 @@ export type ClusterAlgorithm = 'RS256' | 'ES256' | 'ES384' | 'ES512'
 export interface ClusterKey {
   readonly kid: string
   readonly algorithm: ClusterAlgorithm
-  readonly key: CryptoKey
+  readonly key: KeyObject
 }
 
 /** The keys that a cluster signs ServiceAccount tokens with. */
@@ -55,7 +55,7 @@ export function createClusterKeys({ fetchJwks, clock }: Deps): ClusterKeys {
   async function refresh(signal: AbortSignal): Promise<void> {
     const now = clock().getTime()
     lastAttemptMs = now
-    const keys = await readKeys(await fetchJwks(signal))
+    const keys = readKeys(await fetchJwks(signal))
     if (keys.size > 0) snapshot = { keys, fetchedAtMs: now }
   }
 
@@ -94,11 +94,11 @@ function ignoreWhileFresh(age: () => number): (cause: unknown) => void {
   }
 }
 
-async function readKeys(jwks: unknown): Promise<ReadonlyMap<string, ClusterKey>> {
+function readKeys(jwks: unknown): ReadonlyMap<string, ClusterKey> {
   const { keys } = jwksSchema.parse(jwks)
   const usable = new Map<string, ClusterKey>()
   for (const jwk of keys) {
-    const key = await readKey(jwk)
+    const key = readKey(jwk)
     if (key === undefined) continue
     if (usable.has(key.kid)) throw new Error('two keys of the cluster have one kid')
     usable.set(key.kid, key)
@@ -107,15 +107,15 @@ async function readKeys(jwks: unknown): Promise<ReadonlyMap<string, ClusterKey>>
 }
 
 /** A signature key we can use, or undefined: symmetric, weak, private and contradictory keys are not for us. */
-async function readKey(jwk: Readonly<Record<string, unknown>>): Promise<ClusterKey | undefined> {
-  const { kid, use } = jwk
+function readKey(jwk: Readonly<Record<string, unknown>>): ClusterKey | undefined {
+  const { kid, use, key_ops: operations = ['verify'] } = jwk
   const algorithm = algorithmOf(jwk)
   if (typeof kid !== 'string' || algorithm === undefined) return undefined
   if (use !== undefined && use !== 'sig') return undefined
+  if (!Array.isArray(operations) || !operations.includes('verify')) return undefined
   if (privateMembers.some((member) => member in jwk)) return undefined
   if (jwk['kty'] === 'RSA' && !isStrongRsa(jwk)) return undefined
-  const key = await importJWK({ ...jwk, kty: String(jwk['kty']) }, algorithm, { extractable: false })
-  return key instanceof Uint8Array ? undefined : { kid, algorithm, key }
+  return { kid, algorithm, key: createPublicKey({ key: jwk, format: 'jwk' }) }
 }
 
 function algorithmOf({ kty, crv, alg }: Readonly<Record<string, unknown>>): ClusterAlgorithm | undefined {

@@ -10,6 +10,10 @@ export interface InspectedToken {
   readonly algorithm: string
   readonly kid: string
   readonly issuer: string
+  readonly signingInput: Uint8Array
+  readonly signature: Uint8Array
+  /** Worth nothing before {@link signature} was checked. */
+  readonly claims: Readonly<Record<string, unknown>>
 }
 
 /** Header members that would let a token choose its own key or meaning; none is needed here. */
@@ -31,7 +35,7 @@ export function inspectToken(token: Secret): InspectedToken {
   const [headerPart = '', payloadPart = '', signaturePart = ''] = text.split('.')
   const header = readObject(headerPart, tokenLimits.headerBytes)
   const payload = readObject(payloadPart, tokenLimits.tokenLength)
-  requireCanonical(signaturePart)
+  const signature = requireCanonical(signaturePart)
   const forbidden = forbiddenHeaders.filter((name) => name in header)
   if (forbidden.length > 0) {
     throw new Problem('subject_token_forbidden_header', { detail: `header has ${forbidden.join(' ')}` })
@@ -43,7 +47,8 @@ export function inspectToken(token: Secret): InspectedToken {
   if (typ !== undefined && typ !== 'JWT') throw malformed('typ is not JWT')
   const issuer = payload['iss']
   if (typeof issuer !== 'string') throw malformed('iss is missing or no text')
-  return { algorithm: alg, kid, issuer }
+  const signingInput = Buffer.from(text.slice(0, text.lastIndexOf('.')), 'latin1')
+  return { algorithm: alg, kid, issuer, signingInput, signature, claims: payload }
 }
 
 function readObject(part: string, maxBytes: number): Readonly<Record<string, unknown>> {

@@ -54,7 +54,6 @@ describe('createClusterKeys', () => {
 
     expect(key).toMatchObject({ kid: jwk['kid'], algorithm })
     expect(key.key.type).toBe('public')
-    expect(key.key.extractable).toBe(false)
   })
 
   const { d, p, q, dp, dq, qi } = rsaPair.privateKey.export({ format: 'jwk' })
@@ -66,6 +65,9 @@ describe('createClusterKeys', () => {
     ['a key without kid', { ...rsa, kid: undefined }],
     ['a kid that is no text', { ...rsa, kid: 7 }],
     ['a key for encryption', { ...rsa, use: 'enc' }],
+    ['a key that may do nothing', { ...rsa, key_ops: [] }],
+    ['a key that may do something else', { ...rsa, key_ops: ['encrypt'] }],
+    ['operations that are no list', { ...rsa, key_ops: 'verify' }],
     ['an algorithm of another kind', { ...rsa, alg: 'HS256' }],
     ['PS256, which no cluster signs with', { ...rsa, alg: 'PS256' }],
     ['an algorithm of another curve', { ...ec, kid: 'rsa', alg: 'ES384' }],
