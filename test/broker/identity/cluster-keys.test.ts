@@ -165,6 +165,19 @@ describe('createClusterKeys', () => {
     expect(after.reason).toBe('kubernetes_unavailable')
   })
 
+  it('does not stretch the hour by the 30 s in which it does not ask', async () => {
+    const { time, find, goDown } = keysOf(rsa)
+    await find('rsa')
+
+    goDown()
+    time.ms += hour - 10 * second
+    const within = await find('rsa')
+    time.ms += 11 * second
+
+    expect(within.kid).toBe('rsa')
+    expect((await rejection(find('rsa'))).reason).toBe('kubernetes_unavailable')
+  })
+
   it('asks at most once in 30 s during an outage, too', async () => {
     const { time, asked, find, goDown } = keysOf(rsa)
     await find('rsa')

@@ -17,6 +17,12 @@ function token(parts: { header?: unknown; payload?: unknown; signature?: string 
   return [encode(parts.header ?? header), encode(parts.payload ?? payload), parts.signature ?? signature].join('.')
 }
 
+/** The payload fills what header and signature leave. */
+const longest = `${encode(header)}.${encode(JSON.stringify(payload).padEnd(11_988))}.${signature}`.padEnd(
+  tokenLimits.tokenLength,
+  'A',
+)
+
 function reason(text: string) {
   return reasonOf(() => inspectToken(new Secret(text)))
 }
@@ -28,6 +34,8 @@ describe('inspectToken', () => {
     ['members that nobody needs', token({ header: { ...header, cty: 'x' } })],
     ['an algorithm that only the key can judge', token({ header: { ...header, alg: 'none' } })],
     ['a kid of the longest length', token({ header: { ...header, kid: 'k'.repeat(256) } })],
+    ['a header of the longest length', token({ header: JSON.stringify(header).padEnd(tokenLimits.headerBytes) })],
+    ['the longest length', longest],
   ])('reads a token with %s', (_what, text) => {
     expect(inspectToken(new Secret(text))).toMatchObject({ issuer: payload.iss })
   })
@@ -66,11 +74,13 @@ describe('inspectToken', () => {
     ['a header that is no JSON', token({ header: '{"alg":' })],
     ['a payload that is no JSON', token({ payload: 'iss' })],
     ['a header that is a list', token({ header: [header] })],
+    ['a header that is text', token({ header: '"alg"' })],
+    ['a header that is a number', token({ header: '5' })],
     ['a header that is null', token({ header: 'null' })],
     ['a payload that is text', token({ payload: '"https://kubernetes.default.svc"' })],
     [
       'a payload that is no UTF-8',
-      `${encode(header)}.${Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x7d]).toString('base64url')}.${signature}`,
+      `${encode(header)}.${Buffer.from('{"iss":"\xff"}', 'latin1').toString('base64url')}.${signature}`,
     ],
     ['no alg', token({ header: { kid: 'key-1' } })],
     ['an alg that is no text', token({ header: { ...header, alg: ['RS256'] } })],

@@ -74,6 +74,7 @@ describe('readSubjectClaims', () => {
     ['an iat beyond the tolerance', { iat: at + 31 }, {}, 'not_yet_valid'],
     ['an nbf beyond the tolerance', { nbf: at + 31 }, {}, 'not_yet_valid'],
     ['a life over the cap', { iat: at - 101, exp: at + 3500 }, {}, 'lifetime'],
+    ['its end at its beginning', { iat: at + 10, exp: at + 10 }, {}, 'lifetime'],
     ['an end before its beginning', { iat: at + 20, exp: at + 10 }, {}, 'lifetime'],
     ['a warning that has passed', {}, { warnafter: at }, 'lifetime'],
     ['an infinite life', { exp: Number.POSITIVE_INFINITY }, {}, 'claims'],
