@@ -28,6 +28,8 @@ export interface Transport {
   stream(path: string, query: string, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
 }
 
+/** The key set of the cluster has a type of its own, and an API server answers 406 to whoever does not name it. */
+const acceptedTypes = 'application/json, application/jwk-set+json'
 /** Refusals are read up to this size to learn their reason. */
 const refusalBytes = 64 * 1024
 const watchHeadersTimeoutMs = 30_000
@@ -59,7 +61,7 @@ export function createTransport(connection: Connection, retry: Retry, clock: Clo
   async function headers(contentType: string | undefined): Promise<Record<string, string>> {
     const token = await connection.token()
     return {
-      accept: 'application/json',
+      accept: acceptedTypes,
       'user-agent': 'tekton-token-broker',
       ...(token === undefined ? {} : { authorization: `Bearer ${token.reveal()}` }),
       ...(contentType === undefined ? {} : { 'content-type': contentType }),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { apply, facts, kube } from '../harness/cluster.ts'
@@ -16,7 +17,7 @@ export interface Product {
   readonly controllerPod: () => Promise<string>
 }
 
-/** Puts CRDs, RBAC, broker and controller on the cluster, and waits until both are ready. Doing it twice changes nothing. */
+/** Puts CRDs, RBAC, broker and controller on the cluster, and waits until both are ready. Doing it again starts both anew. */
 export async function installProduct(): Promise<Product> {
   const { images } = facts()
   if (images.broker === null || images.task === null) throw new Error('the product images are missing')
@@ -32,8 +33,10 @@ export async function installProduct(): Promise<Product> {
   const hosts = [tokenUrl, issuerUrl].map((url) => new URL(url).hostname)
   const issued = await issueCertificate(hosts)
   const discovery = await client.get<{ issuer: string }>('/.well-known/openid-configuration', { token: '' })
+  const installation = randomUUID()
   await apply(
     productManifests({
+      installation,
       brokerImage: images.broker,
       taskImage: images.task,
       dataPath: join(facts().logs, 'broker-data'),
@@ -43,21 +46,23 @@ export async function installProduct(): Promise<Product> {
       authority: issued.authorityPem,
     }),
   )
-  await Promise.all([podOf('tokenbroker'), podOf('tokenbroker-controller')])
+  await Promise.all([podOf('tokenbroker', installation), podOf('tokenbroker-controller', installation)])
   return {
     authority: issued.authorityPem,
-    brokerPod: () => podOf('tokenbroker'),
-    controllerPod: () => podOf('tokenbroker-controller'),
+    brokerPod: () => podOf('tokenbroker', installation),
+    controllerPod: () => podOf('tokenbroker-controller', installation),
   }
 }
 
-/** Name of the ready pod with this `app` label. */
-async function podOf(app: string): Promise<string> {
+/** Name of the ready pod with this `app` label, of this installation. */
+async function podOf(app: string, installation: string): Promise<string> {
   const client = await kube()
   return await waitFor(
     `${app} is ready`,
     async () => {
-      const pods = await client.list(`/api/v1/namespaces/${system}/pods`, { labelSelector: `app=${app}` })
+      const pods = await client.list(`/api/v1/namespaces/${system}/pods`, {
+        labelSelector: `app=${app},installation=${installation}`,
+      })
       const ready = pods.find((pod) => isReady(pod) && pod.metadata['deletionTimestamp'] === undefined)
       return ready?.metadata.name
     },

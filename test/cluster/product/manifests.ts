@@ -7,6 +7,8 @@ export const target = 'https://deploy.example.com'
 
 export interface ProductOptions {
   readonly brokerImage: string
+  /** Label of this installation's pods: another one replaces the pods, as their image may be new under its old name. */
+  readonly installation: string
   readonly taskImage: string
   /** Folder of the node for keys and journal, so that they outlive the pod as on a volume. */
   readonly dataPath: string
@@ -31,7 +33,7 @@ export function productManifests(options: ProductOptions): readonly KubeObject[]
     service('tokenbroker', 8443),
     service('tokenbroker-discovery', 8080),
     brokerStatefulSet(options),
-    controllerDeployment(options.taskImage),
+    controllerDeployment(options),
   ]
 }
 
@@ -90,7 +92,7 @@ function brokerStatefulSet(options: ProductOptions): KubeObject {
       replicas: 1,
       selector: { matchLabels: { app: 'tokenbroker' } },
       template: {
-        metadata: { labels: { app: 'tokenbroker' } },
+        metadata: { labels: { app: 'tokenbroker', installation: options.installation } },
         spec: {
           serviceAccountName: 'tokenbroker-broker',
           securityContext: { fsGroup: 65532 },
@@ -119,10 +121,10 @@ function ownership(image: string): object {
   }
 }
 
-function controllerDeployment(image: string): KubeObject {
+function controllerDeployment(options: ProductOptions): KubeObject {
   const container = {
     name: 'controller',
-    image,
+    image: options.taskImage,
     imagePullPolicy: 'IfNotPresent',
     args: ['/app/controller.mjs', '--config', '/etc/tokenbroker/controller.json'],
     env: [{ name: 'POD_NAME', valueFrom: { fieldRef: { fieldPath: 'metadata.name' } } }],
@@ -143,7 +145,7 @@ function controllerDeployment(image: string): KubeObject {
       strategy: { type: 'Recreate' },
       selector: { matchLabels: { app: 'tokenbroker-controller' } },
       template: {
-        metadata: { labels: { app: 'tokenbroker-controller' } },
+        metadata: { labels: { app: 'tokenbroker-controller', installation: options.installation } },
         spec: {
           serviceAccountName: 'tokenbroker-controller',
           securityContext: { fsGroup: 65532 },
