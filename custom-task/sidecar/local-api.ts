@@ -3,7 +3,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Clock } from '../../core/clock.ts'
 import type { Delay } from '../../core/io/system.ts'
 import { createTokenAnswers, sendRefusal } from './local-answer.ts'
-import { type BodyEnd, readBody } from './local-body.ts'
+import { readBody } from './local-body.ts'
 import { authenticate, type LocalStep } from './local-client.ts'
 import { isFormContent, type LocalForm, readLocalForm } from './local-form.ts'
 import { judgeHeaders } from './local-guards.ts'
@@ -20,8 +20,6 @@ export interface LocalApiDeps {
   /** Aborted when the process stops. */
   readonly lifetime: AbortSignal
 }
-
-type ReadBody = Exclude<BodyEnd, { readonly kind: 'aborted' }>
 
 /** How long a caller is kept waiting; the exchange itself goes on, and its token is there for the next call. */
 const maxWaitMs = 10_000
@@ -61,11 +59,11 @@ export function createLocalApi(deps: LocalApiDeps, hosts: ReadonlySet<string>): 
   const remembered = createLruMap<Question>(maxRemembered)
 
   /** An equal request is known by its digest, which also keeps the key out of every comparison of texts. */
-  function recognise(authorization: string | undefined, end: ReadBody): Question | LocalRefusal {
-    const digest = end.kind === 'text' ? hash('sha256', `${authorization}\n${end.text}`, 'base64url') : ''
+  function recognise(authorization: string | undefined, body: string): Question | LocalRefusal {
+    const digest = hash('sha256', `${authorization}\n${body}`, 'base64url')
     const known = remembered.get(digest)
     if (known !== undefined) return known
-    const judged = judge(authorization, end, steps)
+    const judged = judge(authorization, body, steps)
     if (judged.kind === 'question') remembered.set(digest, judged)
     return judged
   }
@@ -102,9 +100,8 @@ export function createLocalApi(deps: LocalApiDeps, hosts: ReadonlySet<string>): 
       sendRefusal(response, checked)
       return
     }
-    readBody(request, (end) => {
-      if (end.kind === 'aborted') return
-      const question = recognise(checked.authorization, end)
+    readBody(request, (body) => {
+      const question = body === undefined ? tooLarge : recognise(checked.authorization, body)
       if (question.kind === 'refusal') {
         sendRefusal(response, question)
         return
@@ -129,24 +126,18 @@ function check(
   return { kind: 'checked', authorization }
 }
 
-function judge(authorization: string | undefined, end: ReadBody, steps: readonly LocalStep[]): Question | LocalRefusal {
-  const form = readForm(end)
+const tooLarge: LocalRefusal = {
+  ...refuse(413, 'invalid_request', 'The form is over 8192 bytes'),
+  headers: { connection: 'close' },
+}
+
+function judge(authorization: string | undefined, body: string, steps: readonly LocalStep[]): Question | LocalRefusal {
+  const form = readLocalForm(body)
   if (form.kind === 'refusal') return form
   const policy = authenticate(authorization, form, steps)
   if ('kind' in policy) return policy
   const target = narrow(policy, form)
   return { kind: 'question', target, key: targetKey(target), minTtlMs: form.minTtlSeconds * 1000 }
-}
-
-function readForm(end: ReadBody): LocalForm | LocalRefusal {
-  switch (end.kind) {
-    case 'text':
-      return readLocalForm(end.text)
-    case 'malformed':
-      return badRequest('The form is malformed: send it urlencoded')
-    case 'too-large':
-      return { ...refuse(413, 'invalid_request', 'The form is over 8192 bytes'), headers: { connection: 'close' } }
-  }
 }
 
 /** What this caller asks of the policy; the broker decides whether it may be had. */

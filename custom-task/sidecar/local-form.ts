@@ -13,19 +13,24 @@ export interface LocalForm {
   readonly minTtlSeconds: number
 }
 
+const formType = 'application/x-www-form-urlencoded'
 const contentTypePattern = /^application\/x-www-form-urlencoded(?:\s*;\s*charset="?utf-8"?)?$/i
 const parameters = ['grant_type', 'client_id', 'client_secret', 'scope', 'audience', 'resource', 'min_ttl'] as const
 type Parameter = (typeof parameters)[number]
+
+const malformed = badRequest('The form is malformed: percent-encoded UTF-8, no empty values')
 
 const maxMinTtlSeconds = 86_400
 
 /** The form is what it says it is. */
 export function isFormContent(contentType: string | undefined): boolean {
-  return contentType !== undefined && contentTypePattern.test(contentType)
+  return contentType === formType || (contentType !== undefined && contentTypePattern.test(contentType))
 }
 
 /** Reads the body. Nothing is dropped in silence: a parameter that we do not know is an error, as it may be a typo. */
 export function readLocalForm(body: string): LocalForm | LocalRefusal {
+  // Urlencoded text is ASCII; what is beyond it is percent-encoded, or this is no such text.
+  if (!/^[\x21-\x7e]*$/.test(body)) return malformed
   const values = readValues(body)
   if (!(values instanceof Map)) return values
   const grantType = values.get('grant_type')
@@ -56,7 +61,7 @@ function readValues(body: string): Map<Parameter, string> | LocalRefusal {
     const name = decode(at < 0 ? pair : pair.slice(0, at))
     const value = decode(at < 0 ? '' : pair.slice(at + 1))
     if (name === undefined || value === undefined || value === '') {
-      return badRequest('The form is malformed: percent-encoded UTF-8, no empty values')
+      return malformed
     }
     if (!isParameter(name)) return badRequest(`The form has an unknown parameter: known are ${parameters.join(', ')}`)
     if (values.has(name)) return badRequest(`${name} is repeated: send it once`)
