@@ -75,6 +75,12 @@ describe('createSettle', () => {
     ['the provider', { providerMaxSeconds: 60 }, 60],
     ['the subject token', { workload: { ...workload, expiresAt: seconds(90) } }, 90],
     ['the deadline of the run', { allowance: allowanceOf({ run: { ...run, deadline: seconds(30) } }) }, 30],
+    ['the subject token, in its last whole second', { workload: { ...workload, expiresAt: seconds(1) } }, 1],
+    [
+      'a ttl of one second',
+      { allowance: allowanceOf({ candidates: [candidateOf({ policy: policyOf({ ttl: '1s' }) })] }) },
+      1,
+    ],
     ['the request', { allowance: allowanceOf({ request: { ...factsOf().request, requestedExpirySeconds: 10 } }) }, 10],
   ])('ends what %s ends first', (_what, changes, life) => {
     expect(settle(changes).expiresAt).toEqual(seconds(life))
@@ -172,6 +178,14 @@ describe('covers', () => {
     ['no task', { into: [] }],
   ])('does not hold for %s', (_what, changes) => {
     expect(covers({ ...authorization, ...changes }, allowanceOf())).toBe(false)
+  })
+
+  it('does not hold when one of several scopes is not covered', () => {
+    const scopes = ['deploy:production', 'deploy:staging']
+    const allowance = allowanceOf({ candidates: [candidateOf({ scopes })] })
+
+    expect(covers(authorization, allowance)).toBe(true)
+    expect(covers({ ...authorization, scope: ['deploy:staging'] }, allowance)).toBe(false)
   })
 
   it('does not hold when one of several accounts is not covered', () => {

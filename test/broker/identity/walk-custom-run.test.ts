@@ -46,7 +46,7 @@ function create(parts: { pipelineRun?: Parts; customRun?: Parts } = {}) {
 }
 
 /** A pipeline whose token task has these params, and a CustomRun that says the same. */
-function withParams(params: readonly object[], task: object = {}) {
+function withParams(params: readonly object[], task: object = {}, spec: object = {}) {
   const pipelineSpec = {
     tasks: [
       { ...tokenTask, params, ...task },
@@ -54,7 +54,7 @@ function withParams(params: readonly object[], task: object = {}) {
       { name: 'notify', runAfter: ['deploy'], taskRef: { kind: 'Task', name: 'mail' } },
     ],
   }
-  return create({ pipelineRun: { status: { pipelineSpec } }, customRun: { spec: { params } } })
+  return create({ pipelineRun: { spec, status: { pipelineSpec } }, customRun: { spec: { params } } })
 }
 
 describe('walkCustomRun', () => {
@@ -94,6 +94,46 @@ describe('walkCustomRun', () => {
 
     expect(into.map(({ task }) => task)).toEqual(['deploy', 'notify'])
     expect(serviceAccounts).toEqual(['deployer'])
+  })
+
+  it('sorts the accounts of several tasks', async () => {
+    const params = [{ name: 'into', value: ['deploy', 'notify'] }]
+    const taskRunSpecs = [
+      { pipelineTaskName: 'deploy', serviceAccountName: 'zeta' },
+      { pipelineTaskName: 'notify', serviceAccountName: 'alpha' },
+    ]
+    const { customRun } = withParams(params, {}, { taskRunSpecs })
+
+    expect((await walk(customRun)).serviceAccounts).toEqual(['alpha', 'zeta'])
+  })
+
+  it('tells two TokenExchange tasks of one pipeline apart', async () => {
+    const name = `release-${randomUUID().slice(0, 8)}`
+    const second = { ...tokenTask, name: 'push-token', taskRef: { ...tokenTask.taskRef, name: 'push-image' } }
+    const pipelineRun = createPipelineRun(world.kube, name, {
+      status: {
+        pipelineSpec: {
+          tasks: [
+            tokenTask,
+            second,
+            { name: 'deploy', runAfter: ['token'], taskRef: { kind: 'Task', name: 'rollout' } },
+            { name: 'push', runAfter: ['push-token'], taskRef: { kind: 'Task', name: 'push' } },
+          ],
+        },
+        childReferences: [
+          { kind: 'CustomRun', name: `${name}-token`, pipelineTaskName: 'token' },
+          { kind: 'CustomRun', name: `${name}-push-token`, pipelineTaskName: 'push-token' },
+        ],
+      },
+    })
+    const customRun = createCustomRun(world.kube, pipelineRun, {
+      metadata: { name: `${name}-push-token` },
+      spec: { customRef: second.taskRef },
+    })
+
+    const { run, params, into } = await walk(customRun)
+
+    expect([run.task, params.policies, into.map(({ task }) => task)]).toEqual(['push-token', ['push-image'], ['push']])
   })
 
   it('judges a gate by the account of the CustomRun', async () => {
