@@ -1,3 +1,4 @@
+import { networkInterfaces } from 'node:os'
 import { afterEach, describe, expect, it } from 'vitest'
 import { type RunningServer, startServer } from '../../../core/io/http-server.ts'
 import type { DeliveryReport, DeliveryStatus } from '../../../custom-task/sidecar/delivery.ts'
@@ -5,6 +6,11 @@ import { createHealth } from '../../../custom-task/sidecar/health.ts'
 import { judgeReadiness } from '../../../custom-task/sidecar/readiness.ts'
 
 let server: RunningServer
+
+/** An address of this machine by which a caller does not come from loopback. */
+const outsideAddress = Object.values(networkInterfaces())
+  .flatMap((all) => all ?? [])
+  .find((one) => !one.internal && one.family === 'IPv4')?.address
 
 afterEach(() => server.close(0))
 
@@ -57,6 +63,17 @@ describe('createHealth', () => {
       ],
     })
     expect(judgeReadiness(body).sentences).toEqual(['deploy is refused: Mend it (exchange e-1)'])
+  })
+
+  it.skipIf(outsideAddress === undefined)('tells nobody else', async () => {
+    server = await startServer(
+      createHealth(() => [report('refused')]),
+      { address: '0.0.0.0', port: 0 },
+    )
+    const response = await fetch(`http://${outsideAddress}:${server.port}/readyz`)
+
+    expect(await response.json()).toEqual({ status: 'refused' })
+    expect(response.status).toBe(503)
   })
 
   it.each([

@@ -257,6 +257,20 @@ describe('createLocalApi', () => {
     expect(String(data)).toMatch(/^HTTP\/1\.1 400 /)
   })
 
+  it('takes a body that comes in pieces', async () => {
+    const socket = connect(port, '127.0.0.1').setNoDelay()
+    const fields = `Host: localhost\r\nContent-Type: ${formType}\r\nAuthorization: ${basic('deploy', key)}\r\nTransfer-Encoding: chunked`
+    socket.write(`POST /token HTTP/1.1\r\n${fields}\r\n\r\n`)
+    for (const piece of ['grant_', 'type=client_', 'credentials']) {
+      socket.write(`${piece.length.toString(16)}\r\n${piece}\r\n`)
+    }
+    socket.write('0\r\n\r\n')
+    const [data] = await once(socket, 'data')
+    socket.destroy()
+
+    expect(String(data)).toMatch(/^HTTP\/1\.1 200 .*"access_token":"token-1"/s)
+  })
+
   it('refuses an endless body as soon as it is too large', async () => {
     const socket = connect(port, '127.0.0.1')
     const head = `POST /token HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${formType}\r\nTransfer-Encoding: chunked\r\n\r\n`
