@@ -1,4 +1,4 @@
-import type { Express } from 'express'
+import type { RequestListener } from 'node:http'
 import type { Logger } from 'pino'
 import type { AuditJournal } from '../core/audit/event.ts'
 import type { Clock } from '../core/clock.ts'
@@ -46,7 +46,7 @@ const maxCachedReviews = 10_000
 const maxRateKeys = 20_000
 
 /** Joins the rooms of the broker into its token listener. Nothing here decides anything. */
-export function createApp(parts: AppParts): Express {
+export function createApp(parts: AppParts): RequestListener {
   const { config, clusters, issuer, journal, book, clock, log, newId } = parts
   const { controller, limits } = config
   const verify = createVerifyWorkload({

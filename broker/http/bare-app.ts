@@ -2,6 +2,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { Problem } from '../../core/problem.ts'
 import { problemAnswer } from '../answer.ts'
 import { asProblem } from '../exchange.ts'
+import { notFound } from './not-found.ts'
 import { send } from './send.ts'
 
 /** An Express application without what it does unasked: no X-Powered-By, no ETag, no lax routes, no HTML. */
@@ -18,11 +19,7 @@ export function createBareApp(): Express {
 /** Ends an application: whatever was not answered is a JSON 404, whatever was thrown a JSON error. Comes last. */
 export function sealApp(app: Express, onError: (problem: Problem) => void): Express {
   app.use((_request: Request, response: Response) => {
-    send(response, {
-      status: 404,
-      headers: { 'Content-Type': 'application/json', 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' },
-      body: '{"error":"invalid_request","error_description":"No such path"}',
-    })
+    send(response, notFound)
   })
   app.use((cause: unknown, _request: Request, response: Response, _next: NextFunction) => {
     const problem = isBadPath(cause) ? new Problem('malformed_request', { cause }) : asProblem(cause)

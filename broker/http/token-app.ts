@@ -1,9 +1,10 @@
-import type { Express, Request, Response } from 'express'
+import type { IncomingMessage, RequestListener } from 'node:http'
+import { createSharedDeadline } from '../../core/io/deadline.ts'
 import type { Problem, ProblemReason } from '../../core/problem.ts'
 import { type Answer, type Counted, countedAnswer } from '../answer.ts'
 import { asProblem, type Exchange } from '../exchange.ts'
 import type { Door } from '../known.ts'
-import { createBareApp, sealApp } from './bare-app.ts'
+import { notFound } from './not-found.ts'
 import { readFormBody } from './read-form-body.ts'
 import { send } from './send.ts'
 
@@ -28,22 +29,42 @@ interface Deps {
   readonly requestTimeoutMs: number
 }
 
-type Handle = (request: Request, body: string, signal: AbortSignal) => Promise<Answer>
+type Handle = (request: IncomingMessage, body: string, signal: AbortSignal) => Promise<Answer>
 
-/** The token listener: `/token`, `/authorize`, `/introspect`, `/revoke`, `/runs/end`. @see docs/reference/http.md */
-export function createTokenApp(deps: Deps): Express {
-  const app = createBareApp()
+interface Route {
+  readonly door: Parameters<Deps['count']>[0]
+  readonly handle: Handle
+}
 
-  function route(path: string, door: Parameters<Deps['count']>[0], handle: Handle): void {
-    app.all(path, async (request: Request, response: Response) => {
-      send(response, await answered(request, door, handle))
-    })
-  }
+/**
+ * The token listener: `/token`, `/authorize`, `/introspect`, `/revoke`, `/runs/end`; exact paths, the query is not looked
+ * at. A map and not Express, whose router and changed prototypes of request and response cost a tenth of an exchange.
+ *
+ * @see docs/reference/http.md
+ */
+export function createTokenApp(deps: Deps): RequestListener {
+  const deadline = createSharedDeadline(deps.requestTimeoutMs)
 
-  async function answered(request: Request, door: Parameters<Deps['count']>[0], handle: Handle): Promise<Answer> {
+  const exchangeAt = (door: Door): Route => ({
+    door,
+    handle: (request, body, signal) => deps.exchange({ door, body, peerAddress: request.socket.remoteAddress }, signal),
+  })
+  const callerAt = (door: Route['door'], endpoint: CallerEndpoint): Route => ({
+    door,
+    handle: ({ headers, socket }, body, signal) =>
+      endpoint({ body, authorization: headers.authorization, peerAddress: socket.remoteAddress }, signal),
+  })
+  const routes = new Map([
+    ['/token', exchangeAt('token')],
+    ['/authorize', exchangeAt('authorize')],
+    ['/introspect', callerAt('introspect', deps.introspect)],
+    ['/revoke', callerAt('revoke', deps.revoke)],
+    ['/runs/end', callerAt('runs-end', deps.endRun)],
+  ])
+
+  async function answered(request: IncomingMessage, { door, handle }: Route): Promise<Answer> {
     try {
-      const body = await readFormBody(request)
-      return await handle(request, body, AbortSignal.timeout(deps.requestTimeoutMs))
+      return await handle(request, await readFormBody(request), deadline())
     } catch (cause) {
       const problem = asProblem(cause)
       deps.onError(problem)
@@ -51,15 +72,13 @@ export function createTokenApp(deps: Deps): Express {
     }
   }
 
-  const exchangeAt = (door: Door) => (request: Request, body: string, signal: AbortSignal) =>
-    deps.exchange({ door, body, peerAddress: request.socket.remoteAddress }, signal)
-  const callerAt = (endpoint: CallerEndpoint) => (request: Request, body: string, signal: AbortSignal) =>
-    endpoint({ body, authorization: request.headers.authorization, peerAddress: request.socket.remoteAddress }, signal)
+  return async (request, response) => {
+    const route = routes.get(pathOf(request.url ?? ''))
+    send(response, route === undefined ? notFound : await answered(request, route))
+  }
+}
 
-  route('/token', 'token', exchangeAt('token'))
-  route('/authorize', 'authorize', exchangeAt('authorize'))
-  route('/introspect', 'introspect', callerAt(deps.introspect))
-  route('/revoke', 'revoke', callerAt(deps.revoke))
-  route('/runs/end', 'runs-end', callerAt(deps.endRun))
-  return sealApp(app, deps.onError)
+function pathOf(target: string): string {
+  const query = target.indexOf('?')
+  return query < 0 ? target : target.slice(0, query)
 }

@@ -20,3 +20,25 @@ export async function withDeadline<T>(
     signal.removeEventListener('abort', onAbort)
   }
 }
+
+/**
+ * One deadline for all operations that begin in the same slice of time: their signals are aborted `ms` from now, or up to
+ * a fortieth of that later. For what begins thousands of times a second, where a timer and a signal for each cost more
+ * than some of the operations.
+ */
+export function createSharedDeadline(
+  ms: number,
+  monotonicMs: () => number = () => performance.now(),
+): () => AbortSignal {
+  const sliceMs = ms / 40
+  let signal: AbortSignal | undefined
+  let sliceEndsMs = 0
+
+  return function sharedDeadline() {
+    const now = monotonicMs()
+    if (signal !== undefined && now < sliceEndsMs) return signal
+    sliceEndsMs = now + sliceMs
+    signal = AbortSignal.timeout(Math.ceil(ms + sliceMs))
+    return signal
+  }
+}

@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
-import { withDeadline } from '../../../core/io/deadline.ts'
+import { createSharedDeadline, withDeadline } from '../../../core/io/deadline.ts'
 
 /** Never ends by itself. */
 function untilAborted(signal: AbortSignal): Promise<never> {
@@ -41,5 +41,30 @@ describe('withDeadline', () => {
     await withDeadline(60_000, outer.signal, async () => Promise.reject(new Error('no'))).catch(() => undefined)
 
     expect(getEventListeners(outer.signal, 'abort')).toEqual([])
+  })
+})
+
+describe('createSharedDeadline', () => {
+  it('gives what begins in one slice of time one signal, and what comes later another', () => {
+    let nowMs = 1000
+    const deadline = createSharedDeadline(10_000, () => nowMs)
+
+    const first = deadline()
+    nowMs += 249
+    const second = deadline()
+    nowMs += 1
+    const third = deadline()
+
+    expect(second).toBe(first)
+    expect(third).not.toBe(first)
+    expect([first.aborted, third.aborted]).toEqual([false, false])
+  })
+
+  it('aborts with a TimeoutError', async () => {
+    const signal = createSharedDeadline(10)()
+
+    await new Promise((resolve) => signal.addEventListener('abort', resolve))
+
+    expect(signal.reason).toMatchObject({ name: 'TimeoutError' })
   })
 })
