@@ -16,7 +16,7 @@ const claims = z.object({
   }),
 })
 
-const defaultFile = '/var/run/secrets/tokenbroker.dev/token'
+const defaultFile = '/var/run/secrets/tokenbroker/token'
 
 export const whoami: Command = {
   name: 'whoami',

@@ -56,7 +56,7 @@ function brokerConfig({ clusterIssuer }: ProductOptions): object {
 }
 
 const controllerConfig = {
-  broker: { url: tokenUrl, caFile: '/etc/tokenbroker/ca.crt', tokenFile: '/var/run/secrets/tokenbroker.dev/token' },
+  broker: { url: tokenUrl, caFile: '/etc/tokenbroker/ca.crt', tokenFile: '/var/run/secrets/tokenbroker/token' },
 }
 
 const restricted = {
@@ -132,7 +132,7 @@ function controllerDeployment(options: ProductOptions): KubeObject {
     readinessProbe: { httpGet: { path: '/readyz', port: 8081 }, periodSeconds: 1 },
     volumeMounts: [
       { name: 'config', mountPath: '/etc/tokenbroker', readOnly: true },
-      { name: 'token', mountPath: '/var/run/secrets/tokenbroker.dev', readOnly: true },
+      { name: 'token', mountPath: '/var/run/secrets/tokenbroker', readOnly: true },
     ],
   }
   const projected = { serviceAccountToken: { audience: issuerUrl, expirationSeconds: 3600, path: 'token' } }

@@ -85,7 +85,7 @@ answer=$(wget -q -O - --header "Authorization: Basic $basic" --post-data grant_t
 token=$(printf '%s' "$answer" | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
 test "Authorization: Bearer $token" = "$header" && echo LOCALHOST-SAME-TOKEN
 wget -q -O - --header "Authorization: Bearer $token" --post-data '' ${apiUrl}/rollouts
-test ! -e /var/run/secrets/tokenbroker.dev/token && echo IDENTITY-NOT-IN-STEP
+test ! -e /var/run/secrets/tokenbroker/token && echo IDENTITY-NOT-IN-STEP
 `
 
 function rolloutTask(namespace: string, apiUrl: string): KubeObject {
@@ -115,7 +115,7 @@ function rolloutTask(namespace: string, apiUrl: string): KubeObject {
           volumeMounts: [
             directory,
             { name: 'tokenbroker-config', mountPath: '/etc/tokenbroker', readOnly: true },
-            { name: 'tokenbroker-identity', mountPath: '/var/run/secrets/tokenbroker.dev', readOnly: true },
+            { name: 'tokenbroker-identity', mountPath: '/var/run/secrets/tokenbroker', readOnly: true },
           ],
         },
       ],

@@ -154,8 +154,9 @@ export function createHandler(deps: HandlerDeps): Handler {
     sendText(response, 200, JSON.stringify({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success' }))
   }
 
-  function onPath({ info, response }: Call): void {
+  function onPath({ info, request, response }: Call): void {
     if (info.method !== 'GET') throw methodNotAllowed()
+    if (info.path === '/openid/v1/jwks') requireAccepted(request.headers.accept, 'application/jwk-set+json')
     const document = documentAt(info.path, { issuer: deps.issuer, serverUrl: deps.serverUrl() })
     if (document === undefined) throw pathNotFound()
     sendText(response, 200, document.text, document.headers)
@@ -182,5 +183,13 @@ function writeOptions({ subresource, query }: RequestInfo): WriteOptions {
     isStatusWrite: subresource === 'status',
     isDryRun: query.get('dryRun') === 'All',
     isStrict: query.get('fieldValidation') === 'Strict',
+  }
+}
+
+/** kube-apiserver answers 406 to a client that names types, and not this one. */
+function requireAccepted(accept: string | undefined, type: string): void {
+  const accepted = accept?.split(',').map((one) => one.split(';')[0]?.trim()) ?? []
+  if (accepted.length > 0 && !accepted.includes('*/*') && !accepted.includes(type)) {
+    throw new ApiError(406, 'NotAcceptable', `only the following media types are accepted: ${type}`)
   }
 }
