@@ -326,6 +326,13 @@ describe('POST /runs/end', () => {
     const tooEarly = await broker.post('/runs/end', runOf(pipelineRun), controller)
     broker.kube.objects.patchStatus(resources.pipelineRuns, { namespace, name }, { conditions: succeeded })
     const ended = await broker.post('/runs/end', runOf(pipelineRun), controller)
+    expect(await lastRecord()).toMatchObject({
+      type: 'dev.tokenbroker.run.ended.v1',
+      data: {
+        run: { pipeline_run: name, pipeline_run_uid: pipelineRun.metadata.uid },
+        actor: { service_account: 'controller' },
+      },
+    })
     const count = (await broker.records()).length
     const again = await broker.post('/runs/end', runOf(pipelineRun), controller)
 
@@ -358,6 +365,7 @@ describe('POST /runs/end', () => {
 
     expect(tooEarly.status).toBe(400)
     expect((await broker.post('/runs/end', run, controller)).status).toBe(200)
+    expect(await lastRecord()).toMatchObject({ data: { run: { task_run: name, task_run_uid: uid } } })
   })
 
   it.each(['builder', 'gateway'])('listens to the controller only, not to %s', async (account) => {
