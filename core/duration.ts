@@ -9,8 +9,8 @@ const unitSeconds = { h: 3600, m: 60, s: 1 } as const
 export function parseDuration(text: string): number | undefined {
   if (text.length > 24 || !/^(?:\d+[hms])+$/.test(text)) return undefined
   let seconds = 0
-  for (const [, amount, unit] of text.matchAll(/(\d+)([hms])/g)) {
-    seconds += Number(amount) * unitSeconds[unit as keyof typeof unitSeconds]
+  for (const part of text.match(/\d+[hms]/g) ?? []) {
+    seconds += Number(part.slice(0, -1)) * unitSeconds[part.slice(-1) as keyof typeof unitSeconds]
   }
   return Number.isSafeInteger(seconds) && seconds > 0 ? seconds : undefined
 }

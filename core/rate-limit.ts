@@ -20,13 +20,17 @@ interface Bucket {
 export function createRateLimit({ perSecond, burst, maxKeys, clock }: Options): RateLimit {
   const buckets = new Map<string, Bucket>()
 
+  function forgetIdlest(): void {
+    const [idlest] = buckets.keys()
+    if (idlest !== undefined) buckets.delete(idlest)
+  }
+
   function bucketOf(key: string, nowMs: number): Bucket {
     const bucket = buckets.get(key) ?? { level: burst, atMs: nowMs }
     // Taken out and put back at the end, so that the first key is always the idlest.
     buckets.delete(key)
     buckets.set(key, bucket)
-    const [idlest] = buckets.keys()
-    if (buckets.size > maxKeys && idlest !== undefined) buckets.delete(idlest)
+    if (buckets.size > maxKeys) forgetIdlest()
     return bucket
   }
 

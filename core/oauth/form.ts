@@ -18,6 +18,7 @@ export function parseForm(body: string): Form {
   if (body === '') return form
   const pairs = body.split('&', formLimits.parameters + 1)
   if (pairs.length > formLimits.parameters) throw new Problem('request_too_large', { detail: 'too many parameters' })
+  requireCleanText(body)
   for (const pair of pairs) {
     const equals = pair.indexOf('=')
     if (equals < 1) throw new Problem('malformed_request', { detail: 'a parameter without a name or a value' })
@@ -36,13 +37,18 @@ export function parseForm(body: string): Form {
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused here
 const controlCharacters = /[\u0000-\u001f\u007f]/
 
-function decode(text: string): string {
-  const plain = text.includes('+') ? text.replaceAll('+', ' ') : text
-  // Most values, tokens above all, need no decoding: spare them the slow path.
-  const decoded = plain.includes('%') ? decodePercent(plain) : plain
-  if (controlCharacters.test(decoded) || !decoded.isWellFormed()) {
+function requireCleanText(text: string): void {
+  if (controlCharacters.test(text) || !text.isWellFormed()) {
     throw new Problem('malformed_request', { detail: 'a control character or broken text' })
   }
+}
+
+function decode(text: string): string {
+  const plain = text.includes('+') ? text.replaceAll('+', ' ') : text
+  // Most values, tokens above all, need no decoding, and were looked at with the whole body.
+  if (!plain.includes('%')) return plain
+  const decoded = decodePercent(plain)
+  requireCleanText(decoded)
   return decoded
 }
 
