@@ -25,15 +25,13 @@ export function createObserve({ log, metrics, clock }: Deps): Observe {
     }
     const { problem } = outcome
     const refusal = { outcome: problem.row.outcome, reason: problem.reason, detail: problem.detail, ...fields }
-    if (isOurFault(problem)) log.error({ ...refusal, err: problem }, 'exchange failed')
+    // What is down may come back and is then asked again; a bug or an unusable provider needs somebody.
+    if (problem.row.oauth === 'server_error') log.error({ ...refusal, err: problem }, 'exchange failed')
+    else if (problem.row.outcome === 'failed') log.warn({ ...refusal, err: problem }, 'exchange failed')
     // Anybody can send a broken request: at debug, so that the log cannot be flooded from outside.
     else if (known.requester === undefined) log.debug(refusal, 'exchange refused')
     else log.info(refusal, 'exchange decided')
   }
-}
-
-function isOurFault({ row }: Problem): boolean {
-  return row.outcome === 'failed'
 }
 
 function describe({ exchangeId, incoming, requester, gathered, allowance, request }: Known) {

@@ -120,6 +120,12 @@ export const problems = {
     outcome: 'denied',
     mend: 'The run has ended, and with it everything it was given: start a new run',
   },
+  run_unsettled: {
+    oauth: 'temporarily_unavailable',
+    status: 503,
+    outcome: 'failed',
+    mend: 'Tekton has not linked this pod to its run yet: try again as Retry-After says',
+  },
   policy_unknown: target,
   audience_not_allowed: target,
   provider_unknown: target,

@@ -20,7 +20,7 @@ export interface ClusterKeys {
    * @throws Problem `subject_token_key` for a kid that the cluster does not publish
    * @throws Problem `kubernetes_unavailable` when no usable key set is at hand
    */
-  find(kid: string, signal: AbortSignal): Promise<ClusterKey>
+  find(kid: string): Promise<ClusterKey>
 }
 
 interface Deps {
@@ -33,6 +33,7 @@ const maxKeys = 100
 const freshForMs = 10 * 60_000
 const lastGoodForMs = 60 * 60_000
 const cooldownMs = 30_000
+const fetchTimeoutMs = 5000
 
 const jwksSchema = z.object({ keys: z.array(z.record(z.string(), z.unknown())).max(maxKeys) })
 const privateMembers = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k']
@@ -52,16 +53,19 @@ export function createClusterKeys({ fetchJwks, clock }: Deps): ClusterKeys {
   let lastAttemptMs = Number.NEGATIVE_INFINITY
   let inFlight: Promise<void> | undefined
 
-  async function refresh(signal: AbortSignal): Promise<void> {
+  async function refresh(): Promise<void> {
     const now = clock().getTime()
     lastAttemptMs = now
-    const keys = readKeys(await fetchJwks(signal))
+    const keys = readKeys(await fetchJwks(AbortSignal.timeout(fetchTimeoutMs)))
     if (keys.size > 0) snapshot = { keys, fetchedAtMs: now }
   }
 
-  /** One refresh for all who wait; a failure leaves the last good keys in place. */
-  function refreshOnce(signal: AbortSignal): Promise<void> {
-    inFlight ??= refresh(signal).finally(() => {
+  /**
+   * One refresh for all who wait, with a deadline of its own and not that of the caller who happened to ask first; a
+   * failure leaves the last good keys in place.
+   */
+  function refreshOnce(): Promise<void> {
+    inFlight ??= refresh().finally(() => {
       inFlight = undefined
     })
     return inFlight
@@ -71,10 +75,10 @@ export function createClusterKeys({ fetchJwks, clock }: Deps): ClusterKeys {
     return snapshot === undefined ? Number.POSITIVE_INFINITY : clock().getTime() - snapshot.fetchedAtMs
   }
 
-  async function find(kid: string, signal: AbortSignal): Promise<ClusterKey> {
+  async function find(kid: string): Promise<ClusterKey> {
     const needsRefresh = age() > freshForMs || !snapshot?.keys.has(kid)
     const mayAsk = snapshot === undefined || clock().getTime() - lastAttemptMs >= cooldownMs
-    if (needsRefresh && (mayAsk || inFlight !== undefined)) await refreshOnce(signal).catch(ignoreWhileFresh(age))
+    if (needsRefresh && (mayAsk || inFlight !== undefined)) await refreshOnce().catch(ignoreWhileFresh(age))
     if (snapshot === undefined || age() > lastGoodForMs) {
       throw new Problem('kubernetes_unavailable', { detail: 'no key set of the cluster at hand' })
     }

@@ -20,9 +20,11 @@ const deletedRun: Run = { ...noRun, hasEnded: true }
  * From a pod to its run, by UID in both directions: pod → TaskRun (which names the pod) → PipelineRun (which names the
  * TaskRun). Labels are not looked at: anybody can write them. A link that only one side knows proves nothing, and the
  * pod then counts as one that no run made. An owner that is gone was deleted, and what it owned is about to be: the run
- * has ended.
+ * has ended. Tekton writes the far end of a link a moment after the near one: until then the caller has to ask again,
+ * so that no token says less of its run than there is to say.
  *
- * @throws Problem `workload_gone` or `workload_mismatch` when the pod is not the one that the token is bound to
+ * @throws Problem `workload_gone` or `workload_mismatch` when the pod is not the one that the token is bound to;
+ *   `run_unsettled` while a link has one end only
  */
 export async function walkPod(workload: WorkloadClaims, kube: KubeClient, signal: AbortSignal): Promise<Run> {
   const { namespace } = workload
@@ -34,6 +36,7 @@ export async function walkPod(workload: WorkloadClaims, kube: KubeClient, signal
   if (!isTekton(owner, 'TaskRun')) return noRun
   const taskRun = parseTaskRun(await read(kube, resources.taskRuns, { namespace, name: owner.name }, signal))
   if (taskRun?.metadata.uid !== owner.uid) return deletedRun
+  if (!taskRun.status.podName && !hasTaskRunEnded(taskRun)) throw unsettled('the TaskRun names no pod yet')
   if (!isMadeBy(pod, taskRun)) return noRun
   const parent = controllerOf(taskRun.metadata)
   if (parent === undefined) return standalone(taskRun)
@@ -79,6 +82,10 @@ function requireSamePod(pod: Pod | undefined, workload: WorkloadClaims): Pod {
   return pod
 }
 
+function unsettled(detail: string): Problem {
+  return new Problem('run_unsettled', { detail })
+}
+
 function isTekton(owner: Owner | undefined, kind: 'TaskRun' | 'PipelineRun'): owner is Owner {
   return owner?.apiVersion === 'tekton.dev/v1' && owner.kind === kind
 }
@@ -104,6 +111,8 @@ function standalone(taskRun: TaskRun): Run {
 function inPipeline(taskRun: TaskRun, pipelineRun: PipelineRun): Run {
   const { name, uid } = taskRun.metadata
   const task = pipelineTaskOfChild(pipelineRun, { kind: 'TaskRun', name })
+  if (task === undefined && !hasPipelineRunEnded(pipelineRun))
+    throw unsettled('the PipelineRun lists no such TaskRun yet')
   if (task === undefined) return noRun
   return {
     ...pipelineRunFields(pipelineRun),

@@ -21,7 +21,7 @@ export const audience = z
   .max(512)
   .regex(/^[!#-)+-[\]-~]+$/)
 
-/** A Go duration in h, m and s. */
+/** A Go duration in h, m and s. Zero is admitted, and condition Ready says what is wrong with it. */
 export const duration = z
   .string()
   .min(2)

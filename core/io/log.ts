@@ -3,7 +3,14 @@ import { describeError } from './describe-error.ts'
 import { createLogDestination } from './log-destination.ts'
 import { withoutCredentials } from './log-redaction.ts'
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
+const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const
+
+export type LogLevel = (typeof levels)[number]
+
+/** Reads `LOG_LEVEL`; anything unknown is `info`. */
+export function parseLogLevel(text: string | undefined): LogLevel {
+  return levels.find((level) => level === text) ?? 'info'
+}
 
 export interface LogOptions {
   /** The process, such as `broker`. */

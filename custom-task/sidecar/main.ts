@@ -1,4 +1,4 @@
-import { createLog } from '../../core/io/log.ts'
+import { createLog, parseLogLevel } from '../../core/io/log.ts'
 import { systemClock, systemDelay, systemRandom } from '../../core/io/system.ts'
 import { createBrokerClient } from '../broker-client.ts'
 import { createLeanHttp } from '../broker-client-lean-http.ts'
@@ -32,7 +32,7 @@ async function main(): Promise<void> {
 }
 
 async function run(config: SidecarConfig): Promise<never> {
-  const log = createLog({ name: 'sidecar', level: logLevel(process.env['LOG_LEVEL']) })
+  const log = createLog({ name: 'sidecar', level: parseLogLevel(process.env['LOG_LEVEL']) })
   const { url, ca, caFile, tokenFile } = config.broker
   const http = createLeanHttp({
     ...(ca === undefined ? {} : { ca: { pem: ca } }),
@@ -50,11 +50,6 @@ async function run(config: SidecarConfig): Promise<never> {
   await sidecar.stop()
   log.info({ signal }, 'sidecar stopped')
   process.exit(0)
-}
-
-function logLevel(text: string | undefined): 'debug' | 'info' | 'warn' | 'error' | 'silent' {
-  const levels = ['debug', 'info', 'warn', 'error', 'silent'] as const
-  return levels.find((level) => level === text) ?? 'info'
 }
 
 function fail(text: string): never {

@@ -2,7 +2,6 @@ import { generateKeyPairSync, type KeyObject } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { createClusterKeys } from '../../../broker/identity/cluster-keys.ts'
 import { rejection } from '../../core/reason-of.ts'
-import { signal } from './identity-fixture.ts'
 
 type Jwk = Readonly<Record<string, unknown>>
 
@@ -26,7 +25,7 @@ function keysOf(...first: readonly unknown[]) {
     },
     clock: () => new Date(time.ms),
   })
-  const find = (kid: string) => keys.find(kid, signal)
+  const find = (kid: string) => keys.find(kid)
   const publish = (...next: readonly unknown[]) => {
     published.answer = () => ({ keys: next })
   }
@@ -100,7 +99,7 @@ describe('createClusterKeys', () => {
   ])('takes a set with %s for an outage', async (_what, document) => {
     const keys = createClusterKeys({ fetchJwks: async () => document, clock: () => new Date(0) })
 
-    expect((await rejection(keys.find('rsa', signal))).reason).toBe('kubernetes_unavailable')
+    expect((await rejection(keys.find('rsa'))).reason).toBe('kubernetes_unavailable')
   })
 
   it('fetches once for all who wait, and not again while the set is fresh', async () => {

@@ -218,33 +218,33 @@ describe('walkPod', () => {
       expect(await walk(pod)).toEqual(noRun)
     })
 
-    it('TaskRun that names its PipelineRun while that does not list it', async () => {
-      const { pod } = createRun(world.kube, { pipelineRun: { status: { childReferences: [] } } })
-
-      expect(await walk(pod)).toEqual(noRun)
-    })
-
-    it('list of children that has another kind under the name', async () => {
-      const name = `release-${randomUUID()}`
-      const childReferences = [{ kind: 'CustomRun', name: `${name}-deploy`, pipelineTaskName: 'deploy' }]
-      const pipelineRun = createPipelineRun(world.kube, name, { status: { childReferences } })
-      const taskRun = createTaskRun(world.kube, `${name}-deploy`, { metadata: ownedBy(pipelineRun) })
-      const pod = createPod(world.kube, `${name}-deploy-pod`, { metadata: ownedBy(taskRun) })
-
-      expect(await walk(pod)).toEqual(noRun)
-    })
-
     it('TaskRun whose owner is no PipelineRun', async () => {
       const other = createTaskRun(world.kube, `parent-${randomUUID()}`)
       const { pod } = createRun(world.kube, { taskRun: { metadata: ownedBy(other) } })
 
       expect(await walk(pod)).toEqual(noRun)
     })
+  })
 
-    it('TaskRun that has not named its pod yet', async () => {
+  describe('a link that has one end only', () => {
+    it('asks to come again for a TaskRun that names its PipelineRun while that does not list it', async () => {
+      const { pod } = createRun(world.kube, { pipelineRun: { status: { childReferences: [] } } })
+
+      expect(await rejection(walk(pod))).toMatchObject({ reason: 'run_unsettled' })
+    })
+    it('asks to come again for a list of children that has another kind under the name', async () => {
+      const name = `release-${randomUUID()}`
+      const childReferences = [{ kind: 'CustomRun', name: `${name}-deploy`, pipelineTaskName: 'deploy' }]
+      const pipelineRun = createPipelineRun(world.kube, name, { status: { childReferences } })
+      const taskRun = createTaskRun(world.kube, `${name}-deploy`, { metadata: ownedBy(pipelineRun) })
+      const pod = createPod(world.kube, `${name}-deploy-pod`, { metadata: ownedBy(taskRun) })
+
+      expect(await rejection(walk(pod))).toMatchObject({ reason: 'run_unsettled' })
+    })
+    it('asks to come again for a TaskRun that has not named its pod yet', async () => {
       const { pod } = createRun(world.kube, { taskRun: { status: { podName: '' } } })
 
-      expect(await walk(pod)).toEqual(noRun)
+      expect(await rejection(walk(pod))).toMatchObject({ reason: 'run_unsettled' })
     })
   })
 
