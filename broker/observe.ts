@@ -1,6 +1,5 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../core/clock.ts'
-import type { Problem } from '../core/problem.ts'
 import type { Outcome } from './answer.ts'
 import type { Known } from './known.ts'
 import type { BrokerMetrics } from './metrics.ts'
