@@ -49,7 +49,7 @@ export function createBrokerMetrics({ version }: { readonly version: string }): 
   })
   const auditFsync = new Gauge({
     name: 'tokenbroker_audit_last_fsync_seconds',
-    help: 'Duration of the last fdatasync.',
+    help: 'Time that the last write to the journal took to be durable.',
     registers,
   })
   new Gauge({

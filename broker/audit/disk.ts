@@ -1,13 +1,11 @@
-import { close, constants, fdatasync, open, write } from 'node:fs'
+import { close, constants, open, write } from 'node:fs'
 import { open as openHandle, rm, statfs, truncate } from 'node:fs/promises'
 import { promisify } from 'node:util'
 
 /** A file that only grows. After the first error nothing is known about what it holds: it must not be used again. */
 export interface AppendFile {
-  /** Hands all the bytes to the operating system. */
+  /** Resolves when all the bytes survive a power cut, as far as the disk tells the truth. */
   append(bytes: Uint8Array): Promise<void>
-  /** Resolves when what was appended survives a power cut, as far as the disk tells the truth. */
-  datasync(): Promise<void>
   close(): Promise<void>
 }
 
@@ -28,10 +26,15 @@ export interface AuditDisk {
 // Plain descriptors: at thousands of groups a second a FileHandle's bookkeeping shows.
 const openFile = promisify(open)
 const writeFile = promisify(write)
-const syncFile = promisify(fdatasync)
 const closeFile = promisify(close)
 
-const appendFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW
+/**
+ * O_DSYNC: each write ends as if fdatasync(2) had followed it. One way to another thread and back in place of two, which
+ * is a quarter of the processor time of a group of records.
+ *
+ * @see open(2), "Synchronized I/O"
+ */
+const appendFlags = constants.O_WRONLY | constants.O_APPEND | constants.O_DSYNC | constants.O_NOFOLLOW
 const createFlags = appendFlags | constants.O_CREAT | constants.O_EXCL
 
 /** The disk of this machine. */
@@ -68,9 +71,6 @@ function appendTo(descriptor: number): AppendFile {
         const { bytesWritten } = await writeFile(descriptor, bytes, written, bytes.byteLength - written, null)
         written += bytesWritten
       }
-    },
-    async datasync() {
-      await syncFile(descriptor)
     },
     async close() {
       await closeFile(descriptor)

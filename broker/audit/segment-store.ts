@@ -32,7 +32,7 @@ export class SegmentStore implements LineStore {
     this.#current = current
   }
 
-  /** How long the last fdatasync took. */
+  /** How long the last group took to be durable. */
   get lastSyncMs(): number {
     return this.#lastSyncMs
   }
@@ -44,9 +44,8 @@ export class SegmentStore implements LineStore {
       this.#current === undefined || isFull(this.#current, bytes, segmentBytes)
         ? await this.#begin(firstSequence)
         : this.#current
-    await file.append(bytes)
     const startedMs = monotonicMs()
-    await file.datasync()
+    await file.append(bytes)
     this.#lastSyncMs = monotonicMs() - startedMs
     this.#current = { file, sizeBytes: sizeBytes + bytes.byteLength }
   }

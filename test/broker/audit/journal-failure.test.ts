@@ -28,7 +28,7 @@ describe('a disk that fails', () => {
   it.each([
     ['append', 'ENOSPC'],
     ['append', 'EIO'],
-    ['datasync', 'EIO'],
+    ['landed', 'EIO'],
     ['open', 'EROFS'],
     ['syncDirectory', 'EIO'],
   ] as const)('stops the journal for good when %s gives %s', async (failing, code) => {
@@ -54,7 +54,7 @@ describe('a disk that fails', () => {
     const directory = await temporaryDirectory()
     let isBroken = false
     const disk = grippedDisk((operation) => {
-      if (operation === 'datasync' && isBroken) throw systemError('EIO')
+      if (operation === 'landed' && isBroken) throw systemError('EIO')
     })
     const journal = await open(directory, { disk })
     await journal.append(numbered(1))

@@ -85,9 +85,12 @@ export function handAlarm(): { readonly alarm: Alarm; ring(): void; pending(): n
   }
 }
 
-/** The real disk with a grip on its files: `before` runs before each append and sync, and may wait or throw. */
+/**
+ * The real disk with a grip on its files: `before` may wait or throw before each operation, and at `landed`, when the
+ * bytes of an append are in the file and nobody was told yet.
+ */
 export function grippedDisk(
-  before: (operation: 'append' | 'datasync' | 'open' | 'syncDirectory') => Promise<void> | void,
+  before: (operation: 'append' | 'landed' | 'open' | 'syncDirectory') => Promise<void> | void,
   overrides: Partial<AuditDisk> = {},
 ): AuditDisk {
   return {
@@ -109,10 +112,7 @@ function gripped(file: AppendFile, before: Parameters<typeof grippedDisk>[0]): A
     async append(bytes) {
       await before('append')
       await file.append(bytes)
-    },
-    async datasync() {
-      await before('datasync')
-      await file.datasync()
+      await before('landed')
     },
     close: () => file.close(),
   }

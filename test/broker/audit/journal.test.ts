@@ -79,13 +79,13 @@ describe('openJournal', () => {
 
     await Promise.all(Array.from({ length: 50 }, (_, index) => journal.append(numbered(index))))
 
-    const group = ['append', 'datasync']
+    const group = ['append', 'landed']
     expect(operations).toEqual(['open', 'syncDirectory', ...group, ...group])
   })
 
-  it('syncs the file before an append resolves', async () => {
+  it('knows that the bytes are durable before an append resolves', async () => {
     const sync = gate()
-    const disk = grippedDisk((operation) => (operation === 'datasync' ? sync.wait() : undefined))
+    const disk = grippedDisk((operation) => (operation === 'landed' ? sync.wait() : undefined))
     const journal = await open(await temporaryDirectory(), { disk })
     let isAcknowledged = false
 
@@ -201,7 +201,7 @@ describe('records', () => {
   it('shows no record that is written but not durable', async () => {
     const sync = gate()
     let isHeld = false
-    const disk = grippedDisk((operation) => (operation === 'datasync' && isHeld ? sync.wait() : undefined))
+    const disk = grippedDisk((operation) => (operation === 'landed' && isHeld ? sync.wait() : undefined))
     const journal = await open(await temporaryDirectory(), { disk })
     await journal.append(numbered(1))
 
