@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BuiltModule, buildBinaries } from './build.ts'
 import { packImage } from './images/archive.ts'
-import { busybox, nodeBase, pause, type Recipe, tektonProgram } from './images/base.ts'
+import { busybox, curl, nodeBase, pause, type Recipe, tektonProgram } from './images/base.ts'
 import type { Image } from './images/image.ts'
 import { buildProductImages } from './images/product.ts'
 import { exists } from './rig/files.ts'
@@ -34,6 +34,7 @@ export async function buildImages(tekton: BuiltModule): Promise<Images> {
     const base = await Promise.all([
       make('pause', pause, ''),
       make('busybox', busybox, ''),
+      make('curl', curl, ''),
       ...tektonPrograms.map((program) =>
         make(`tekton-${program}`, tektonProgram(tekton.directory, program), tekton.key),
       ),

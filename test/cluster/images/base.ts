@@ -38,9 +38,31 @@ const nodePackages = ['base-files', 'ca-certificates', 'libatomic1', 'libc6', 'l
  * program that runs this process. The product's Dockerfiles take it as their `BASE`.
  */
 export const nodeBase: Recipe = async (root) => {
+  await unpackPackages(root, nodePackages)
+  await bundleRootCertificates(root)
+  await installBusybox(root)
+  await mkdir(join(root, 'usr/local/bin'), { recursive: true })
+  await copyFile(process.execPath, join(root, 'usr/local/bin/node'))
+  return { Cmd: ['node'], Env: [`PATH=${searchPath}`, `NODE_VERSION=${process.versions.node}`] }
+}
+
+/** A stand-in for the `curl` image of a registry: Debian's curl with what it is linked against, and a busybox shell. */
+export const curl: Recipe = async (root) => {
+  const kinds = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map((kind) => `--no-${kind}`)
+  const closure = await run('apt-cache', ['depends', '--recurse', ...kinds, 'curl'])
+  // names of packages start a line; what a package depends on, and virtual packages, are indented
+  const packages = closure.split('\n').filter((line) => /^[a-z0-9]/.test(line))
+  await unpackPackages(root, ['base-files', 'ca-certificates', ...packages])
+  await bundleRootCertificates(root)
+  await installBusybox(root)
+  return { Cmd: ['curl', '--help'], User: '100' }
+}
+
+/** Puts the files of Debian packages under a root, without their scripts, and a skeleton around them. */
+async function unpackPackages(root: string, packages: readonly string[]): Promise<void> {
   const downloads = await mkdtemp(`${root}.packages-`)
   try {
-    await run('apt-get', ['download', '-qq', '-o', 'APT::Sandbox::User=root', ...nodePackages], { cwd: downloads })
+    await run('apt-get', ['download', '-qq', '-o', 'APT::Sandbox::User=root', ...packages], { cwd: downloads })
     for (const file of await readdir(downloads)) await run('dpkg-deb', ['-x', join(downloads, file), root])
   } finally {
     await rm(downloads, { recursive: true, force: true })
@@ -50,11 +72,6 @@ export const nodeBase: Recipe = async (root) => {
   for (const folder of ['usr/share/doc', 'usr/share/man', 'usr/share/lintian']) {
     await rm(join(root, folder), { recursive: true, force: true })
   }
-  await bundleRootCertificates(root)
-  await installBusybox(root)
-  await mkdir(join(root, 'usr/local/bin'), { recursive: true })
-  await copyFile(process.execPath, join(root, 'usr/local/bin/node'))
-  return { Cmd: ['node'], Env: [`PATH=${searchPath}`, `NODE_VERSION=${process.versions.node}`] }
 }
 
 const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'

@@ -20,6 +20,8 @@ export interface ClusterFacts {
 export interface ImageNames {
   readonly busybox: string
   readonly node: string
+  /** A shell and curl. */
+  readonly curl: string
   readonly task: string | null
   readonly broker: string | null
 }

@@ -26,6 +26,7 @@ export function namesOf(images: Images): ImageNames {
   return {
     busybox: referenceOf('busybox'),
     node: referenceOf('node-base'),
+    curl: referenceOf('curl'),
     task: images.product.task?.reference ?? null,
     broker: images.product.broker?.reference ?? null,
   }
