@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '../core/clock.ts'
 import { createExpiringCache } from '../core/expiring-cache.ts'
 import { type Run, runObject } from '../core/identity/run.ts'
+import { createSharedDeadline } from '../core/io/deadline.ts'
 import type { AccessReviewResult, KubeClient } from '../core/io/kube/api.ts'
 import type { BrokerConfig } from './config.ts'
 import type { ClusterFacts } from './gather.ts'
@@ -35,6 +36,7 @@ const walkTimeoutMs = 5000
 
 export function createCluster({ config, kube, clock, log }: Deps): Cluster {
   const policies = watchPolicies({ kube, clock, log })
+  const walkDeadline = createSharedDeadline(walkTimeoutMs)
   const walks = createExpiringCache<Run>({ ttlMs: cacheMs.walk, maxEntries: 10_000, clock })
   const access = createExpiringCache<AccessReviewResult>({ ttlMs: cacheMs.access, maxEntries: 10_000, clock })
   const cluster: Cluster = {
@@ -55,7 +57,7 @@ export function createCluster({ config, kube, clock, log }: Deps): Cluster {
         walks.get(
           workload.pod.uid,
           // A shared answer has its own deadline, not that of the caller who happened to ask first.
-          () => walkPod(workload, kube, AbortSignal.timeout(walkTimeoutMs)),
+          () => walkPod(workload, kube, walkDeadline()),
           isComplete,
         ),
       walkCustomRun: (reference, signal) => walkCustomRun(reference, kube, signal),

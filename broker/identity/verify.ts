@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.ts'
 import type { ExpiringCache } from '../../core/expiring-cache.ts'
 import { serviceAccountUser, type Workload, type WorkloadClaims } from '../../core/identity/workload.ts'
+import { createSharedDeadline } from '../../core/io/deadline.ts'
 import type { KubeClient, TokenReviewResult } from '../../core/io/kube/api.ts'
 import { Problem } from '../../core/problem.ts'
 import type { Secret } from '../../core/secret.ts'
@@ -42,6 +43,8 @@ const reviewTimeoutMs = 3000
  * @see docs/architecture.md#verify
  */
 export function createVerifyWorkload({ clusters, audience, clock, reviews }: Deps): VerifyWorkload {
+  const deadline = createSharedDeadline(reviewTimeoutMs)
+
   async function signedClaims(
     { kid, algorithm, signingInput, signature, claims }: InspectedToken,
     cluster: TrustedCluster,
@@ -59,7 +62,7 @@ export function createVerifyWorkload({ clusters, audience, clock, reviews }: Dep
 
   /** A shared answer, so it has its own deadline and not that of the caller who happened to ask first. */
   async function review(token: Secret, claims: SubjectClaims, cluster: TrustedCluster): Promise<void> {
-    const ask = () => cluster.kube.tokenReview(token, audience, AbortSignal.timeout(reviewTimeoutMs))
+    const ask = () => cluster.kube.tokenReview(token, audience, deadline())
     const result = await reviews
       .get(`${cluster.name} ${claims.jti}`, ask, (answer) => answer.isAuthenticated)
       .catch((cause) => {

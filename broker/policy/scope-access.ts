@@ -2,6 +2,7 @@ import { apiGroup } from '../../core/crd/kind.ts'
 import { scopeResourceName, tokenScope } from '../../core/crd/token-scope.ts'
 import type { ExpiringCache } from '../../core/expiring-cache.ts'
 import { serviceAccountUser } from '../../core/identity/workload.ts'
+import { createSharedDeadline } from '../../core/io/deadline.ts'
 import type { AccessReviewResult, KubeClient } from '../../core/io/kube/api.ts'
 import type { ScopeAccess } from '../../core/policy/allowance.ts'
 import { Problem } from '../../core/problem.ts'
@@ -24,6 +25,8 @@ const timeoutMs = 3000
  * @throws Problem `kubernetes_unavailable`
  */
 export function createAskScopeAccess(kube: KubeClient, cache: ExpiringCache<AccessReviewResult>): AskScopeAccess {
+  const deadline = createSharedDeadline(timeoutMs)
+
   return async function askScopeAccess({ namespace, serviceAccount, provider, scope }) {
     const name = scopeResourceName(provider, scope)
     const ask = () =>
@@ -38,7 +41,7 @@ export function createAskScopeAccess(kube: KubeClient, cache: ExpiringCache<Acce
           name,
         },
         // A shared answer has its own deadline, not that of the caller who happened to ask first.
-        AbortSignal.timeout(timeoutMs),
+        deadline(),
       )
     const result = await cache
       .get(`${namespace} ${serviceAccount} ${name}`, ask, (answer) => answer.isAllowed)
