@@ -15,15 +15,18 @@ export interface TeamOptions {
   readonly hasRole?: boolean
 }
 
+/** What exists, as the platform team says it. */
+export const builtinProvider: KubeObject = {
+  apiVersion: 'tokenbroker.dev/v1alpha1',
+  kind: 'ClusterTokenProvider',
+  metadata: { name: 'builtin' },
+  spec: { builtin: {}, audiences: [target], scopes: ['deploy:staging', 'deploy:production'] },
+}
+
 export async function createTeam({ authority, apiUrl, hasRole = true }: TeamOptions): Promise<Team> {
   const namespace = await createNamespace('payments')
   await apply([
-    {
-      apiVersion: 'tokenbroker.dev/v1alpha1',
-      kind: 'ClusterTokenProvider',
-      metadata: { name: 'builtin' },
-      spec: { builtin: {}, audiences: [target], scopes: ['deploy:staging', 'deploy:production'] },
-    },
+    builtinProvider,
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'deployer', namespace } },
     {
       apiVersion: 'tokenbroker.dev/v1alpha1',
