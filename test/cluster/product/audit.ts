@@ -1,12 +1,8 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import type { AuditRecord } from '../../../core/audit/event.ts'
 import { type AuditLine, splitLines } from '../../../core/audit/lines.ts'
 import { verifyLines } from '../../../core/audit/verify.ts'
-import { facts } from '../harness/cluster.ts'
+import { kubectl } from '../harness/kubectl.ts'
 import { system } from './manifests.ts'
-
-const run = promisify(execFile)
 
 /**
  * Every record of the broker's journal, read in its pod as an operator would, and verified first.
@@ -27,9 +23,16 @@ async function* chunks(text: string): AsyncGenerator<Uint8Array> {
 
 async function journalText(): Promise<string> {
   const command = ['sh', '-c', 'cat /var/lib/tokenbroker/audit/*.jsonl']
-  const exec = ['exec', '--namespace', system, 'tokenbroker-0', '--container', 'broker', '--', ...command]
-  const { stdout } = await run('kubectl', ['--kubeconfig', facts().kubeconfig, ...exec], {
-    maxBuffer: 64 * 1024 * 1024,
-  })
+  const { code, stdout, stderr } = await kubectl(
+    'exec',
+    '-n',
+    system,
+    'tokenbroker-0',
+    '-c',
+    'broker',
+    '--',
+    ...command,
+  )
+  if (code !== 0) throw new Error(`the journal cannot be read: ${stderr}`)
   return stdout
 }

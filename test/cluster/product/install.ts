@@ -23,8 +23,7 @@ export async function installProduct(): Promise<Product> {
   if (images.broker === null || images.task === null) throw new Error('the product images are missing')
   const client = await kube()
   await apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: system } }])
-  for (const file of await readdir(join(charts, 'crds')))
-    await apply(await readFile(join(charts, 'crds', file), 'utf8'))
+  await applyDefinitions()
   for (const component of ['broker', 'controller'] as const) {
     await apply(namespaced(readObjects(await readFile(join(charts, 'rbac', `${component}.yaml`), 'utf8'))))
     await apply(bindings(component))
@@ -52,6 +51,12 @@ export async function installProduct(): Promise<Product> {
     brokerPod: () => podOf('tokenbroker', installation),
     controllerPod: () => podOf('tokenbroker-controller', installation),
   }
+}
+
+/** Makes the API server know our kinds. */
+export async function applyDefinitions(): Promise<void> {
+  for (const file of await readdir(join(charts, 'crds')))
+    await apply(await readFile(join(charts, 'crds', file), 'utf8'))
 }
 
 /** Name of the ready pod with this `app` label, of this installation. */

@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { apply, createNamespace, kube } from './harness/cluster.ts'
+import type { KubeObject } from './harness/kube.ts'
+import { kubectl } from './harness/kubectl.ts'
+import { waitFor } from './harness/wait.ts'
+import { installProduct } from './product/install.ts'
+import { target } from './product/manifests.ts'
+import { builtinProvider } from './product/payments.ts'
+
+const apiVersion = 'tokenbroker.dev/v1alpha1'
+const paused = provider('paused', { suspend: true })
+let namespace: string
+
+beforeAll(async () => {
+  await installProduct()
+  namespace = await createNamespace('policies')
+  await apply([builtinProvider, paused])
+})
+
+afterAll(async () => {
+  const client = await kube()
+  await client.delete(await client.pathOf(paused))
+  await client.close()
+})
+
+describe('condition Ready', () => {
+  test.each<[string, object, string, RegExp]>([
+    ['ready', {}, 'Ready', /^Tokens of at most 5m0s are issued by builtin\.$/],
+    ['no-provider', { providerRef: { name: 'absent' } }, 'ProviderNotFound', /ClusterTokenProvider absent: create it/],
+    [
+      'other-audience',
+      { audience: 'https://other.example.com' },
+      'AudienceNotAtProvider',
+      /does not list this audience/,
+    ],
+    [
+      'other-scope',
+      { scopes: ['deploy:staging', 'image:push'] },
+      'ScopeNotAtProvider',
+      /does not list image:push: add/,
+    ],
+    ['suspended', { suspend: true }, 'Suspended', /suspend is set on the policy or its provider/],
+    ['provider-suspended', { providerRef: { name: 'paused' } }, 'Suspended', /suspend is set on the policy/],
+    ['no-lifetime', { ttl: '0s' }, 'NoLifetime', /write one such as 5m/],
+  ])('of policy %s', async (name, spec, reason, message) => {
+    await apply([policy(name, spec)])
+    const ready = await conditionOf(policy(name), reason)
+    expect(ready).toMatchObject({ status: reason === 'Ready' ? 'True' : 'False', observedGeneration: 1 })
+    expect(ready.message).toMatch(message)
+  })
+
+  test('of a provider', async () => {
+    expect(await conditionOf(builtinProvider, 'Ready')).toMatchObject({ status: 'True' })
+    expect(await conditionOf(paused, 'Suspended')).toMatchObject({ status: 'False' })
+  })
+
+  test('follows the policy and its provider', async () => {
+    await apply([policy('followed', { providerRef: { name: 'late' } })])
+    await conditionOf(policy('followed'), 'ProviderNotFound')
+    const late = provider('late', {})
+    await apply([late])
+    await conditionOf(policy('followed'), 'Ready')
+    await apply([policy('followed', { providerRef: { name: 'late' }, suspend: true })])
+    expect(await conditionOf(policy('followed'), 'Suspended')).toMatchObject({ observedGeneration: 2 })
+    await apply([policy('followed', { providerRef: { name: 'late' } })])
+    await conditionOf(policy('followed'), 'Ready')
+    const client = await kube()
+    await client.delete(await client.pathOf(late))
+    await conditionOf(policy('followed'), 'ProviderNotFound')
+  })
+})
+
+describe('kubectl', () => {
+  test('get shows what matters of a policy', async () => {
+    await apply([policy('shown')])
+    await conditionOf(policy('shown'), 'Ready')
+    const { stdout } = await kubectl('get', 'tkp', 'shown', '-n', namespace)
+    expect(rows(stdout)).toEqual([
+      ['NAME', 'READY', 'PROVIDER', 'AUDIENCE', 'TTL', 'MODE', 'AGE'],
+      ['shown', 'True', 'builtin', target, '5m', 'Enforce', expect.stringMatching(/^\d+s$/)],
+    ])
+    const wide = await kubectl('get', 'tokenpolicies', 'shown', '-n', namespace, '-o', 'wide')
+    expect(wide.stdout).toMatch(/ MESSAGE\n.* Tokens of at most 5m0s are issued by builtin\.\n/)
+  })
+
+  test('get shows what matters of a provider', async () => {
+    await conditionOf(paused, 'Suspended')
+    const { stdout } = await kubectl('get', 'ctp', 'paused')
+    expect(rows(stdout)).toEqual([
+      ['NAME', 'READY', 'SUSPENDED', 'MAX TTL', 'AGE'],
+      ['paused', 'False', 'true', '15m', expect.stringMatching(/^\d+[ms]/)],
+    ])
+  })
+
+  test('get tokenbroker shows all our kinds', async () => {
+    await apply([policy('listed')])
+    const { stdout } = await kubectl('get', 'tokenbroker', '-n', namespace, '-o', 'name')
+    expect(stdout.split('\n')).toEqual(
+      expect.arrayContaining(['clustertokenprovider.tokenbroker.dev/builtin', 'tokenpolicy.tokenbroker.dev/listed']),
+    )
+  })
+
+  test('create role names a scope, and auth can-i answers what the role says', async () => {
+    const account = `system:serviceaccount:${namespace}:deployer`
+    const where = ['-n', namespace]
+    const verb = ['--verb=exchange', '--resource=tokenscopes.tokenbroker.dev', '--resource-name=builtin:deploy:staging']
+    expect(await kubectl('create', 'role', 'r', ...verb, ...where)).toMatchObject({ code: 0 })
+    const bound = ['create', 'rolebinding', 'r', '--role=r', `--serviceaccount=${namespace}:deployer`]
+    expect(await kubectl(...bound, ...where)).toMatchObject({ code: 0 })
+
+    const canI = (scope: string, user: string) =>
+      kubectl('auth', 'can-i', 'exchange', `tokenscopes/${scope}`, ...where, '--as', user)
+    expect(await canI('builtin:deploy:staging', account)).toMatchObject({ code: 0, stdout: 'yes\n' })
+    expect(await canI('builtin:deploy:production', account)).toMatchObject({ code: 1, stdout: 'no\n' })
+    expect(await canI('builtin:deploy:staging', `${account}-2`)).toMatchObject({ code: 1, stdout: 'no\n' })
+  })
+
+  test('create cannot make a scope an object', async () => {
+    const scope = { apiVersion, kind: 'TokenScope', metadata: { name: 'builtin.deploy', namespace }, spec: {} }
+    await expect((await kube()).create(scope)).rejects.toThrow(
+      /tokenscopes hold no objects: name <provider>:<scope> as a/,
+    )
+  })
+
+  test('explain tells every field', async () => {
+    const { stdout } = await kubectl('explain', 'tokenpolicy.spec.ttl')
+    expect(stdout).toContain('Longest life of a token under this policy')
+  })
+})
+
+function policy(name: string, spec: object = {}): KubeObject {
+  const all = { audience: target, scopes: ['deploy:staging'], ...spec }
+  return { apiVersion, kind: 'TokenPolicy', metadata: { name, namespace }, spec: all }
+}
+
+function provider(name: string, spec: object): KubeObject {
+  const all = { builtin: {}, audiences: [target], scopes: ['deploy:staging'], ...spec }
+  return { apiVersion, kind: 'ClusterTokenProvider', metadata: { name }, spec: all }
+}
+
+interface Ready {
+  readonly type: string
+  readonly status: string
+  readonly reason: string
+  readonly message: string
+}
+
+/** Condition `Ready` once it gives this reason for the newest form of the object. */
+async function conditionOf(object: KubeObject, reason: string): Promise<Ready> {
+  const client = await kube()
+  const path = await client.pathOf(object)
+  return await waitFor(`${object.metadata.name} says ${reason}`, async (report) => {
+    const { metadata, status } = await client.get(path)
+    const ready = (status?.conditions as readonly Ready[] | undefined)?.find(({ type }) => type === 'Ready')
+    report(ready ?? 'no condition yet')
+    const isNewest = status?.observedGeneration === metadata['generation']
+    return isNewest && ready?.reason === reason && ready
+  })
+}
+
+/** The cells of a table; kubectl parts columns by three spaces. */
+function rows(stdout: string): readonly (readonly string[])[] {
+  return stdout
+    .trimEnd()
+    .split('\n')
+    .map((line) => line.split(/\s{2,}/).filter(Boolean))
+}
