@@ -2,10 +2,10 @@ import { readProcessConfig } from '../core/io/config-file.ts'
 import { createLog, parseLogLevel } from '../core/io/log.ts'
 import { createShutdown } from '../core/io/shutdown.ts'
 import { systemClock } from '../core/io/system.ts'
+import { version } from '../core/version.ts'
 import { brokerConfig, exampleConfig } from './config.ts'
 import { startBroker } from './start.ts'
 import { unsafeEnvironment } from './unsafe-environment.ts'
-import { version } from './version.ts'
 
 const usage = `Usage: node broker/main.ts --config FILE
 

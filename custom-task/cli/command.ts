@@ -8,6 +8,8 @@ export const exitCodes = {
   denied: 3,
   pending: 4,
   unreachable: 5,
+  /** As shells say of SIGINT. */
+  interrupted: 130,
 } as const
 
 export type OptionSpec = {
@@ -15,12 +17,12 @@ export type OptionSpec = {
   readonly short?: string
   /** One line of help; for a string it starts with the value's name in capitals. */
   readonly help: string
-  readonly default?: string
 }
 
 /** What a command may touch. Data goes to `out`, everything else to `note`. */
 export interface CommandContext {
-  readonly out: (line: string) => void
+  /** Prints a line. @returns false when nobody reads any more: a listing may end */
+  readonly out: (line: string) => boolean
   readonly note: (line: string) => void
   readonly isTerminal: boolean
   readonly env: Readonly<Record<string, string | undefined>>
@@ -38,7 +40,7 @@ export interface Command {
   /** Words as typed, such as `audit verify`. */
   readonly name: string
   readonly summary: string
-  /** Positional arguments as shown in the usage line. */
+  /** Positional arguments and options as shown in the usage line. */
   readonly operands: string
   readonly description: string
   readonly examples: readonly string[]
@@ -68,4 +70,27 @@ export class CommandFailure extends Error {
 export function text({ options }: CommandInput, name: string): string | undefined {
   const value = options[name]
   return typeof value === 'string' ? value : undefined
+}
+
+/**
+ * The value of an option that takes one of a few words.
+ *
+ * @throws UsageError that lists them
+ */
+export function choice<T extends string>(input: CommandInput, name: string, words: readonly T[]): T | undefined {
+  const value = text(input, name)
+  const found = words.find((word) => word === value)
+  if (value === undefined || found !== undefined) return found
+  throw new UsageError(`--${name} takes ${words.slice(0, -1).join(', ')} or ${words.at(-1)}.`)
+}
+
+/**
+ * The one operand of a command.
+ *
+ * @throws UsageError when there is none, or more than one
+ */
+export function operand({ positionals }: CommandInput, what: string): string {
+  const [first, ...rest] = positionals
+  if (first === undefined || first === '' || rest.length > 0) throw new UsageError(`Name one ${what}.`)
+  return first
 }

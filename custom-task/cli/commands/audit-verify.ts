@@ -1,6 +1,7 @@
-import { type Verdict, verifyLines } from '../../../core/audit/verify.ts'
-import { type Command, type CommandInput, text, UsageError } from '../command.ts'
+import { type Verdict, type Verification, verifyLines } from '../../../core/audit/verify.ts'
+import { type Command, type CommandInput, choice, operand, text, UsageError } from '../command.ts'
 import { journalLines } from '../journal-files.ts'
+import { printable } from '../printable.ts'
 
 /** Exit codes for scripts and auditors: 2 is a verdict here, so wrong usage is 64 (EX_USAGE of sysexits.h). */
 const verdictCodes: Readonly<Record<Verdict, number>> = { ok: 0, tampered: 2, incomplete: 3, unanchored: 4 }
@@ -12,10 +13,11 @@ export const auditVerify: Command = {
   description:
     'Reads the segments of an audit journal, or of a copy, and checks every record against the hash chain. Needs no cluster\n' +
     'and no broker. Prints the verdict and the head of the chain; keep the head elsewhere and give it back with --head: only\n' +
-    'an anchored head can show that the tail was cut off. Exit codes: 0 ok, 2 tampered, 3 incomplete, 4 unanchored, 64 wrong usage.',
+    'an anchored head can show that the tail was cut off. Exit codes: 0 ok, 2 tampered, 3 incomplete, 4 unanchored,\n' +
+    '1 the journal cannot be read, 64 wrong usage.',
   examples: [
     'tokenbroker audit verify /var/lib/tokenbroker/audit',
-    'tokenbroker audit verify ./journal --head 019a…:0000…0042:9f86d0…',
+    'tokenbroker audit verify ./journal --head 019a…:42:9f86d0…',
   ],
   options: {
     head: {
@@ -26,24 +28,25 @@ export const auditVerify: Command = {
     output: { type: 'string', short: 'o', help: 'FORMAT json, or text (default).' },
   },
   usageExitCode: 64,
-  async run(input, { out }) {
-    const [directory, ...rest] = input.positionals
-    if (directory === undefined || rest.length > 0) throw new UsageError('Name one directory.')
+  async run(input, { out, signal }) {
+    const directory = operand(input, 'directory')
+    const format = choice(input, 'output', ['text', 'json'])
     const head = expectedHead(input)
-    const result = await verifyLines(journalLines(directory), {
+    const result = await verifyLines(journalLines(directory, signal), {
       demandsAnchor: input.options['anchored'] === true,
       ...(head && { expectedHead: head }),
     })
-    if (text(input, 'output') === 'json') {
-      out(JSON.stringify(result))
-    } else {
-      out(`${result.verdict}: ${result.message}`)
-      if (result.head !== undefined) {
-        out(`head: ${result.head.chainUid}:${result.head.sequence}:${result.head.fingerprint}`)
-      }
-    }
+    for (const line of format === 'json' ? [JSON.stringify(result)] : report(result)) out(line)
     return verdictCodes[result.verdict]
   },
+}
+
+function report({ verdict, message, head }: Verification): readonly string[] {
+  const said = `${verdict}: ${printable(message)}`
+  if (head === undefined) return [said]
+  // What does not verify must not look like something to anchor.
+  const label = verdict === 'ok' || verdict === 'unanchored' ? 'head' : 'verified up to'
+  return [said, printable(`${label}: ${head.chainUid}:${head.sequence}:${head.fingerprint}`)]
 }
 
 function expectedHead(input: CommandInput) {

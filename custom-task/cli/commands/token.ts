@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
 import { createHttpClient, HttpUnreachable } from '../../../core/io/http-client.ts'
 import { Secret } from '../../../core/secret.ts'
 import {
@@ -8,28 +7,22 @@ import {
   type CommandContext,
   CommandFailure,
   type CommandInput,
+  choice,
   exitCodes,
+  operand,
   text,
   UsageError,
 } from '../command.ts'
 import { reveal } from '../reveal.ts'
-
-const granted = z.object({
-  access_token: z.string().transform((value) => new Secret(value)),
-  expires_in: z.number(),
-  scope: z.string().optional(),
-  exchange_id: z.string().optional(),
-})
-
-const refused = z.object({ error: z.string(), error_description: z.string().optional() })
+import { readSidecarAnswer } from '../sidecar-answer.ts'
 
 export const token: Command = {
   name: 'token',
   summary: 'Get a token from the sidecar of this pod.',
-  operands: 'POLICY [--scope SCOPES] [--min-ttl SECONDS] [-o token|header|json]',
+  operands: 'POLICY [--scope SCOPES] [--audience AUDIENCE] [--min-ttl SECONDS] [-o token|header|json]',
   description:
     'For a step: asks the sidecar on localhost. The token itself is printed for a pipe or a file, and on a terminal only\n' +
-    'with --reveal. -o json leaves it out.',
+    'with --reveal. -o json leaves it out. TOKENBROKER_DIR and TOKENBROKER_URL say where the sidecar is; steps have them.',
   examples: [
     'curl -H "$(tokenbroker token deploy-staging -o header)" https://deploy.example.com/rollouts',
     'tokenbroker token deploy-staging -o json',
@@ -42,68 +35,68 @@ export const token: Command = {
     reveal: { type: 'boolean', help: 'Print a token to a terminal.' },
   },
   async run(input, context) {
-    const [policy, ...rest] = input.positionals
-    if (policy === undefined || rest.length > 0) throw new UsageError('Name one policy.')
-    const format = text(input, 'output') ?? 'token'
-    if (!['token', 'header', 'json'].includes(format)) throw new UsageError('-o takes token, header or json.')
+    const policy = operand(input, 'policy')
+    const format = choice(input, 'output', ['token', 'header', 'json']) ?? 'token'
     if (format !== 'json' && context.isTerminal && input.options['reveal'] !== true) {
       throw new UsageError('This would print a token to the terminal: use -o json, a pipe, or --reveal.')
     }
-    const answer = await ask(policy, input, context)
+    const { accessToken, expiresIn, scope, exchangeId } = await ask(formOf(policy, input), context)
     if (format === 'json') {
-      const { expires_in, scope, exchange_id } = answer
-      context.out(JSON.stringify({ policy, expires_in, scope, exchange_id }))
+      context.out(JSON.stringify({ policy, expires_in: expiresIn, scope, exchange_id: exchangeId }))
     } else {
-      context.out(reveal(answer.access_token, format === 'header' ? 'Authorization: Bearer ' : ''))
+      context.out(reveal(accessToken, format === 'header' ? 'Authorization: Bearer ' : ''))
     }
     return exitCodes.ok
   },
 }
 
-async function ask(
-  policy: string,
-  input: CommandInput,
-  { env, signal }: CommandContext,
-): Promise<z.output<typeof granted>> {
-  const directory = env['TOKENBROKER_DIR'] ?? '/tokenbroker'
-  const url = env['TOKENBROKER_URL'] ?? 'http://127.0.0.1:8099'
-  const key = await readFile(join(directory, 'key'), 'utf8').catch((cause) => {
-    throw new CommandFailure(
-      exitCodes.unreachable,
-      `There is no key in ${directory}: this runs in a step with the token sidecar.`,
-      { cause },
-    )
-  })
-  const optional = (['scope', 'audience'] as const).flatMap((name) => {
-    const value = text(input, name)
-    return value === undefined ? [] : [[name, value] as const]
-  })
+type Field = readonly [name: string, value: string]
+
+function formOf(policy: string, input: CommandInput): readonly Field[] {
   const minTtl = text(input, 'min-ttl')
+  if (minTtl !== undefined && !/^\d{1,5}$/.test(minTtl)) throw new UsageError('--min-ttl takes a number of seconds.')
+  const asked: readonly (readonly [string, string | undefined])[] = [
+    ['grant_type', 'client_credentials'],
+    ['client_id', policy],
+    ['scope', text(input, 'scope')],
+    ['audience', text(input, 'audience')],
+    ['min_ttl', minTtl],
+  ]
+  return asked.flatMap(([name, value]): readonly Field[] => (value === undefined ? [] : [[name, value]]))
+}
+
+async function ask(form: readonly Field[], { env, signal }: CommandContext) {
+  const key = await readKey(env['TOKENBROKER_DIR'] ?? '/tokenbroker', signal)
+  const url = (env['TOKENBROKER_URL'] ?? 'http://127.0.0.1:8099').replace(/\/+$/, '')
   const client = createHttpClient({ timeoutMs: 20_000 })
   try {
-    const { status, body } = await client.postForm(
-      `${url}/token`,
-      [
-        ['grant_type', 'client_credentials'],
-        ['client_id', policy],
-        ['client_secret', new Secret(key.trim())],
-        ...optional,
-        ...(minTtl === undefined ? [] : [['min_ttl', minTtl] as const]),
-      ],
-      { signal },
-    )
-    if (status === 200) return granted.parse(body)
-    const { error, error_description } = refused.parse(body)
-    throw new CommandFailure(codeOf(status, error), `${error}: ${error_description ?? 'no description'}`)
+    const answer = await client.postForm(`${url}/token`, [...form, ['client_secret', key]], { signal })
+    return readSidecarAnswer(answer, url)
   } catch (cause) {
+    if (cause instanceof TypeError) {
+      throw new CommandFailure(exitCodes.failed, `TOKENBROKER_URL is not usable: ${cause.message}.`, { cause })
+    }
     if (!(cause instanceof HttpUnreachable)) throw cause
-    throw new CommandFailure(exitCodes.unreachable, `The sidecar does not answer at ${url}.`, { cause })
+    throw new CommandFailure(
+      exitCodes.unreachable,
+      `The sidecar does not answer at ${url}: this runs in a step with the token sidecar.`,
+      { cause },
+    )
   } finally {
     await client.close()
   }
 }
 
-function codeOf(status: number, error: string): number {
-  if (error === 'authorization_pending') return exitCodes.pending
-  return status === 503 || status === 429 ? exitCodes.unreachable : exitCodes.denied
+/** Read for each request: the sidecar makes a new key at each start. */
+async function readKey(directory: string, signal: AbortSignal): Promise<Secret> {
+  const path = join(directory, 'key')
+  const key = await readFile(path, { encoding: 'utf8', signal }).catch((cause) => {
+    signal.throwIfAborted()
+    throw new CommandFailure(
+      exitCodes.unreachable,
+      `${path} cannot be read: this runs in a step with the token sidecar.`,
+      { cause },
+    )
+  })
+  return new Secret(key.trim())
 }
