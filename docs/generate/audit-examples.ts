@@ -1,0 +1,130 @@
+import { appendFile, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { openJournal } from '../../broker/audit/journal.ts'
+import { createSuppressor } from '../../broker/audit/suppress.ts'
+import { createExchange } from '../../broker/exchange.ts'
+import type { AuditEntry, AuditRecord } from '../../core/audit/event.ts'
+import { resources } from '../../core/io/kube/api.ts'
+import { createLog } from '../../core/io/log.ts'
+import { version } from '../../core/version.ts'
+import { forms, play } from '../../test/broker/exchange-fixture.ts'
+import { customRunForm, exchangeForm } from '../../test/broker/http/whole-app.ts'
+import { createCustomRun, createRun, succeeded } from '../../test/broker/identity/run-fixture.ts'
+import { system } from '../../test/demo/cluster-objects.ts'
+import { startExampleBroker } from './example-broker.ts'
+import { createStableText, stableId } from './stable-text.ts'
+
+const name = 'tokenbroker-0'
+const clock = () => new Date('2026-03-01T12:00:00.000Z')
+const signal = new AbortController().signal
+const log = createLog({ name: 'docs', level: 'silent' })
+
+/** Records as a broker writes them, one of each type at least; the same at every call. */
+export async function exampleRecords(): Promise<readonly AuditRecord[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'tokenbroker-docs-'))
+  try {
+    const entries = [...(await entriesOfBroker()), ...(await intendedEntries())]
+    return await recorded(directory, entries)
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+/** What the whole broker records for a run that asks, is denied, meets an outage, gives a token back and ends. */
+async function entriesOfBroker(): Promise<readonly AuditEntry[]> {
+  await using broker = await startExampleBroker()
+  const { kube } = broker
+  const { pipelineRun, pod } = createRun(kube)
+  const other = createRun(kube)
+  const token = broker.tokenOf('payments', pod.metadata.name, 'deployer')
+  const controller = broker.tokenOf(system, 'tokenbroker-controller-0', 'tokenbroker-controller')
+  const post = async (path: string, form: Readonly<Record<string, string>>, bearer?: string) => {
+    const headers = bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }
+    const response = await broker.request(path, { method: 'POST', body: new URLSearchParams(form), headers })
+    return (await response.json()) as Readonly<Record<string, string>>
+  }
+
+  await post('/authorize', customRunForm(createCustomRun(kube, pipelineRun), controller))
+  const { access_token: accessToken = '' } = await post('/token', exchangeForm(token))
+  await post('/token', exchangeForm(token, { policy: 'deploy-staging', scope: 'deploy:production' }))
+  kube.faults.next({ resource: 'pods' }, { kind: 'cut' }, 20)
+  await post('/token', exchangeForm(broker.tokenOf('payments', other.pod.metadata.name, 'deployer')))
+  kube.faults.clear()
+  await post('/revoke', { token: accessToken }, token)
+  const { name: run, uid } = pipelineRun.metadata
+  kube.objects.patchStatus(resources.pipelineRuns, { namespace: 'payments', name: run }, { conditions: succeeded })
+  await post('/runs/end', { run: `payments/PipelineRun/${run}/${uid}` }, controller)
+
+  return stableEntries(await broker.records(), { [run]: 'release-7', [other.pipelineRun.metadata.name]: 'release-8' })
+}
+
+/** The entry, stable, of each record: who sealed it, and where in which chain, is left out. */
+function stableEntries(
+  records: readonly AuditRecord[],
+  names: Readonly<Record<string, string>>,
+): readonly AuditEntry[] {
+  const stable = createStableText()
+  return records.map(
+    ({ type, subject, time, data: { broker: _broker, durability: _durability, attestation: _at, ...data } }) => {
+      const text = Object.entries(names).reduce(
+        (current, [from, to]) => current.replaceAll(from, to),
+        JSON.stringify({ type, subject, data }),
+      )
+      return { ...JSON.parse(stable(text)), time: new Date(time) } as AuditEntry
+    },
+  )
+}
+
+/** No provider of this version calls out, so the exchange is told that one does. */
+async function intendedEntries(): Promise<readonly AuditEntry[]> {
+  const names = ['uid-of-deploy', 'pod-uid', 'sa-uid', 'credential-1'].map(
+    (name, index) => [`"${name}"`, `"00000000-0000-4000-8000-00000000010${index}"`] as const,
+  )
+  const { steps, entries } = play({ callsUpstream: () => true })
+  await createExchange(steps)({ door: 'token', body: forms.exchange(), peerAddress: '127.0.0.1' }, signal)
+  const intended = entries.filter(({ data }) => data.outcome === 'intended')
+  return intended.map(({ time, ...entry }) => {
+    const text = names.reduce((current, [from, to]) => current.replaceAll(from, to), JSON.stringify(entry))
+    return { ...JSON.parse(text), time } as AuditEntry
+  })
+}
+
+/** A journal that is opened, written, closed in the middle of a line, and opened again. */
+async function recorded(directory: string, entries: readonly AuditEntry[]): Promise<readonly AuditRecord[]> {
+  let count = 1000
+  const records: AuditRecord[] = []
+  const options = {
+    directory,
+    source: `/tokenbroker/${name}`,
+    broker: { name, version },
+    clock,
+    newId: () => stableId(count++),
+    log,
+  }
+  const first = await openJournal({ ...options, onDurable: (record) => records.push(record) }, signal)
+  await first.append(lifeCycle('started'))
+  for (const entry of entries) await first.append(entry)
+  const suppressor = createSuppressor({ journal: first, clock, alarm: () => () => undefined, log, subject: name })
+  for (let i = 0; i < 3; i += 1) suppressor.note('token', 'subject_token_signature')
+  await suppressor.close()
+  await first.close(signal)
+
+  const [segment = ''] = (await readdir(directory)).filter((file) => file.endsWith('.jsonl'))
+  await appendFile(join(directory, segment), '{"specversion":"1.0","id":"019a')
+  const again: AuditRecord[] = []
+  const second = await openJournal({ ...options, onDurable: (record) => again.push(record) }, signal)
+  await second.append(lifeCycle('stopped'))
+  await second.close(signal)
+  return again
+}
+
+/** As `broker/start.ts` writes them. */
+function lifeCycle(what: 'started' | 'stopped'): AuditEntry {
+  return {
+    type: `dev.tokenbroker.broker.${what}.v1`,
+    subject: name,
+    time: clock(),
+    data: { outcome: 'info', reason: what },
+  }
+}

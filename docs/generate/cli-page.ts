@@ -1,0 +1,13 @@
+import { commands } from '../../custom-task/cli/commands.ts'
+import { commandHelp, overview } from '../../custom-task/cli/help.ts'
+import { fenced, generatedFrom, page } from './markdown.ts'
+
+export function cliPage(): string {
+  return page(
+    generatedFrom('custom-task/cli'),
+    '# The command line',
+    'From a checkout: `node custom-task/cli/main.ts`. In the image of the custom task: `node /app/cli.mjs`.',
+    fenced('text', overview(commands)),
+    ...commands.flatMap((command) => [`## ${command.name}`, fenced('text', commandHelp(command))]),
+  )
+}
