@@ -57,7 +57,8 @@ export const exchanges: Command = {
       else if (matches(record, input, outcome) && !listing.add(record)) break
     }
     listing.end()
-    if (damaged > 0) context.note(`Not shown: ${damaged} damaged lines. See: tokenbroker audit verify ${directory}`)
+    if (damaged > 0)
+      context.note(`Damaged lines that are not shown: ${damaged}. See: tokenbroker audit verify ${directory}`)
     return exitCodes.ok
   },
 }
