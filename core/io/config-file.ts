@@ -1,8 +1,11 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { parseArgs } from 'node:util'
-import { parse as parseYaml } from 'yaml'
+import { parseDocument } from 'yaml'
 import type { z } from 'zod'
 import { explainConfigIssues, parseConfig } from '../config-file.ts'
+import { errorCode } from './error-code.ts'
+
+const maxBytes = 1_048_576
 
 interface Options<S extends z.ZodType> {
   readonly schema: S
@@ -28,10 +31,10 @@ export async function readProcessConfig<S extends z.ZodType>(
   if (asked?.file === undefined)
     return { kind: 'unusable', text: `--config FILE is missing, or something is beside it\n\n${usage}` }
   const { file } = asked
-  const text = await readFile(file, 'utf8').catch((cause: NodeJS.ErrnoException) => cause)
-  if (text instanceof Error) return { kind: 'unusable', text: `${file} cannot be read: ${text.code ?? text.name}` }
-  const document = parseDocument(text)
-  if (document === undefined) return { kind: 'unusable', text: `${file} is no YAML` }
+  const read = await readText(file)
+  if (read.problem !== undefined) return { kind: 'unusable', text: `${file} ${read.problem}` }
+  const document = parseYaml(read.text)
+  if (document.problem !== undefined) return { kind: 'unusable', text: `${file}${document.problem}` }
   const parsed = parseConfig(schema, document.value)
   return parsed.ok
     ? { kind: 'config', value: parsed.value }
@@ -48,11 +51,35 @@ function parseArguments(args: readonly string[]): { readonly file: string | unde
   }
 }
 
-/** The parser's own message quotes the file, which may hold what should not be in a log. */
-function parseDocument(text: string): { readonly value: unknown } | undefined {
+type Read = { readonly text: string; readonly problem?: undefined } | { readonly problem: string }
+
+async function readText(file: string): Promise<Read> {
   try {
-    return { value: parseYaml(text, { maxAliasCount: 0 }) }
-  } catch {
-    return undefined
+    const { size } = await stat(file)
+    return size > maxBytes ? { problem: `is over ${maxBytes} bytes` } : { text: await readFile(file, 'utf8') }
+  } catch (error) {
+    return { problem: `cannot be read: ${errorCode(error) ?? 'unknown error'}` }
   }
+}
+
+type Document = { readonly value: unknown; readonly problem?: undefined } | { readonly problem: string }
+
+/**
+ * The parser's own messages quote the file, which may hold what should not be in a log; its warnings go to standard
+ * error unasked, so they are taken for errors.
+ */
+function parseYaml(text: string): Document {
+  const document = parseDocument(text, { logLevel: 'error' })
+  const [wrong] = [...document.errors, ...document.warnings]
+  if (wrong !== undefined) return unusable(wrong.linePos?.[0].line)
+  try {
+    return { value: document.toJS({ maxAliasCount: 0 }) }
+  } catch {
+    return unusable(undefined)
+  }
+}
+
+function unusable(line: number | undefined): Document {
+  const where = line === undefined ? '' : `, line ${line}`
+  return { problem: `${where}: no YAML that can be used: one document, every key once, no aliases, no tags` }
 }
