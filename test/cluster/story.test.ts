@@ -10,7 +10,7 @@ import { journalRecords } from './product/audit.ts'
 import { crash } from './product/crash.ts'
 import { installProduct, type Product } from './product/install.ts'
 import { issuerUrl, system, target } from './product/manifests.ts'
-import { createTeam, pipelineRun } from './product/payments.ts'
+import { childOf, createTeam, pipelineRun } from './product/payments.ts'
 
 let product: Product
 let api: HostProcess
@@ -195,18 +195,6 @@ test('a controller that is killed in the middle loses nothing', async () => {
   })
   expect(new Set(lines.map(({ subject }) => subject)).size).toBe(runs.length)
 })
-
-/** The TaskRun or CustomRun of a pipeline task. */
-async function childOf(run: KubeObject, plural: 'taskruns' | 'customruns', task: string): Promise<KubeObject> {
-  const { namespace, name } = run.metadata
-  const version = plural === 'customruns' ? 'v1beta1' : 'v1'
-  const labelSelector = `tekton.dev/pipelineRun=${name},tekton.dev/pipelineTask=${task}`
-  const [child] = await (await kube()).list(`/apis/tekton.dev/${version}/namespaces/${namespace}/${plural}`, {
-    labelSelector,
-  })
-  if (child === undefined) throw new Error(`${name} has no child for task ${task}`)
-  return child
-}
 
 async function reasonOf(run: KubeObject, reason: string): Promise<void> {
   await waitFor(`the custom run of ${run.metadata.name} is ${reason}`, async () => {

@@ -23,6 +23,18 @@ export async function crash(pod: string, program: string): Promise<() => Promise
   }
 }
 
+/** Does something while the processes of a program stand still on this machine. */
+export async function whilePaused<T>(program: string, work: () => Promise<T>): Promise<T> {
+  const processes = await processesOf(program)
+  if (processes.length === 0) throw new Error(`no process of this machine runs ${program}`)
+  for (const pid of processes) process.kill(pid, 'SIGSTOP')
+  try {
+    return await work()
+  } finally {
+    for (const pid of processes) process.kill(pid, 'SIGCONT')
+  }
+}
+
 async function restarts(path: string): Promise<number> {
   const statuses: readonly { restartCount: number; ready: boolean }[] =
     (await (await kube()).get(path)).status?.containerStatuses ?? []

@@ -1,4 +1,4 @@
-import { apply, createNamespace, facts } from '../harness/cluster.ts'
+import { apply, createNamespace, facts, kube } from '../harness/cluster.ts'
 import type { KubeObject } from '../harness/kube.ts'
 import { issuerUrl, target, tokenUrl } from './manifests.ts'
 
@@ -137,6 +137,18 @@ function rolloutTask(namespace: string, apiUrl: string): KubeObject {
       ],
     },
   }
+}
+
+/** The TaskRun or CustomRun of a pipeline task. */
+export async function childOf(run: KubeObject, plural: 'taskruns' | 'customruns', task: string): Promise<KubeObject> {
+  const { namespace, name } = run.metadata
+  const version = plural === 'customruns' ? 'v1beta1' : 'v1'
+  const labelSelector = `tekton.dev/pipelineRun=${name},tekton.dev/pipelineTask=${task}`
+  const [child] = await (await kube()).list(`/apis/tekton.dev/${version}/namespaces/${namespace}/${plural}`, {
+    labelSelector,
+  })
+  if (child === undefined) throw new Error(`${name} has no child for task ${task}`)
+  return child
 }
 
 /** A Pipeline with a TokenExchange task, and the rollout behind it unless it is a gate only. */
