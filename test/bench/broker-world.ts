@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ServerProcess, startServerProcess } from './server-process.ts'
+import { freePort, type ServerProcess, startServerProcess, untilReady } from './server-process.ts'
 
 /** Audience of the subject tokens, and issuer of the measured broker. */
 export const issuerUrl = 'http://127.0.0.1:1/bench'
@@ -13,6 +13,8 @@ export interface BenchWorld {
   readonly kubeUrl: string
   readonly tokens: readonly string[]
   readonly jwksFile: string
+  /** Directory with the ServiceAccount of the broker, as a kubelet mounts it. */
+  readonly mount: string
   [Symbol.asyncDispose](): Promise<void>
 }
 
@@ -25,6 +27,7 @@ export async function startWorld(pods: number): Promise<BenchWorld> {
     kubeUrl: (JSON.parse(kube.line) as { url: string }).url,
     tokens: JSON.parse(readFileSync(join(directory, 'tokens.json'), 'utf8')) as string[],
     jwksFile: join(directory, 'jwks.json'),
+    mount: join(directory, 'serviceaccount'),
     async [Symbol.asyncDispose]() {
       await kube.stop()
       rmSync(directory, { recursive: true, force: true })
@@ -32,20 +35,19 @@ export async function startWorld(pods: number): Promise<BenchWorld> {
   }
 }
 
-/** Starts the real broker, as a user would, on free ports. */
+/** Starts the broker as its image does, on free ports, with the default log level: one line for each exchange. */
 export async function startBroker(
   world: BenchWorld,
+  main: string,
   { durability }: { readonly durability: 'fdatasync' | 'memory' },
 ): Promise<ServerProcess & { readonly port: number }> {
-  const name = `broker-${durability}-${process.hrtime.bigint()}`
+  const name = `broker-${durability}`
+  const [port, metricsPort] = [await freePort(), await freePort()]
+  const at = (some: number) => ({ address: '127.0.0.1', port: some })
   const config = {
     issuer: issuerUrl,
-    listeners: {
-      token: { address: '127.0.0.1', port: 0 },
-      discovery: { address: '127.0.0.1', port: 0 },
-      metrics: { address: '127.0.0.1', port: 0 },
-    },
-    clusters: [{ name: 'bench', issuer: world.kubeUrl, kubeconfig: join(world.directory, 'kubeconfig.json') }],
+    listeners: { token: at(port), discovery: at(0), metrics: at(metricsPort) },
+    clusters: [{ name: 'bench', issuer: world.kubeUrl }],
     keys: { directory: join(world.directory, `${name}-keys`) },
     audit: { directory: join(world.directory, `${name}-audit`), durability },
     limits: {
@@ -57,12 +59,12 @@ export async function startBroker(
   }
   const file = join(world.directory, `${name}.json`)
   writeFileSync(file, JSON.stringify(config))
-  const main = join(import.meta.dirname, '../../broker/main.ts')
+  const { hostname, port: kubePort } = new URL(world.kubeUrl)
   const server = await startServerProcess([main, '--config', file], {
-    ready: /"listener":"token"/,
+    ready: /"broker started"/,
     cpu: 0,
-    env: { LOG_LEVEL: 'info' },
+    env: { LOG_LEVEL: 'info', KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: kubePort },
   })
-  const port = Number(new URL((JSON.parse(server.line) as { url: string }).url).port)
+  await untilReady(`http://127.0.0.1:${metricsPort}`)
   return { ...server, port }
 }

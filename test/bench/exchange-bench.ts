@@ -1,20 +1,40 @@
 import { join } from 'node:path'
 import { type BenchWorld, issuerUrl, startBroker, startWorld, target } from './broker-world.ts'
+import { bundleBroker } from './bundle.ts'
 import { formPost, load } from './load.ts'
 import { median } from './report.ts'
 import { type ServerProcess, startServerProcess } from './server-process.ts'
 
-export interface ExchangeFigures {
-  readonly name: string
-  /** One figure for each round. */
+/** Who is measured; the keys of all figures. */
+export const contestants = [
+  'broker RS256, audit durable',
+  'broker RS256, audit off',
+  'broker ES256, audit durable',
+  'broker ES256, audit off',
+  'oidc-provider RS256, no audit',
+  'oidc-provider ES256, no audit',
+  'bare node:http, constant answer',
+] as const
+export type ContestantName = (typeof contestants)[number]
+
+export interface Figures {
+  /** Requests per second of processor time of the server process, all threads; one figure for each round. */
   readonly perCpuSecond: readonly number[]
   readonly p50Ms: number
   readonly p99Ms: number
-  readonly rssMiB: number
+}
+
+export interface ExchangeFigures {
+  readonly atLoad: ReadonlyMap<ContestantName, Figures>
+  /** One connection, one request after the other. */
+  readonly alone: ReadonlyMap<ContestantName, { readonly p50Ms: number }>
+  /** 500 requests begun each second, however long the answers take. */
+  readonly paced: ReadonlyMap<ContestantName, { readonly p99Ms: number }>
+  readonly brokerMiB: { readonly idle: number; readonly after64Connections: number }
 }
 
 interface Contestant {
-  readonly name: string
+  readonly name: ContestantName
   readonly server: ServerProcess
   readonly port: number
   readonly requests: readonly Buffer[]
@@ -29,102 +49,132 @@ interface Options {
 }
 
 /**
- * Requests per processor second of each server process, in interleaved rounds, so that the machine's drift hits all
- * alike. Every request carries the token of another pod.
+ * Exchanges of the broker beside those of oidc-provider and a constant answer, in interleaved rounds, so that the
+ * machine's drift hits all alike. Every request carries the token of another pod.
  */
-export async function benchExchanges(options: Options): Promise<readonly ExchangeFigures[]> {
+export async function benchExchanges(options: Options): Promise<ExchangeFigures> {
   await using world = await startWorld(options.pods)
-  const contestants = await startContestants(world)
-  const rounds = new Map(
-    contestants.map(({ name }) => [name, [] as { perCpu: number; p50Ms: number; p99Ms: number }[]]),
-  )
-  try {
-    for (const contestant of contestants) await measure(contestant, { ...options, seconds: 2 })
-    for (let round = 1; round <= options.rounds; round += 1) {
-      for (const contestant of contestants) {
-        const figures = await measure(contestant, options)
-        rounds.get(contestant.name)?.push(figures)
-        options.progress(
-          `round ${round}: ${contestant.name.padEnd(34)} ${figures.perCpu.toFixed(0).padStart(7)} per CPU-s`,
-        )
-      }
-    }
-    return contestants.map(({ name, server }) => {
-      const all = rounds.get(name) ?? []
-      return {
-        name,
-        perCpuSecond: all.map((one) => one.perCpu),
-        p50Ms: median(all.map((one) => one.p50Ms)),
-        p99Ms: median(all.map((one) => one.p99Ms)),
-        rssMiB: server.rssMiB(),
-      }
-    })
-  } finally {
-    for (const { server } of contestants) await server.stop()
+  using built = bundleBroker(world.mount)
+  await using stack = new AsyncDisposableStack()
+  const all = await startContestants(world, built.path('broker'), stack)
+  const durable = find(all, 'broker ES256, audit durable')
+  const idle = durable.server.rssMiB()
+  for (const one of all) await run(one, { connections: options.connections, seconds: 1.5 })
+  const atLoad = await inRounds(all, options)
+  return {
+    atLoad,
+    alone: await each(all, ['broker ES256, audit durable', 'broker ES256, audit off'], {
+      connections: 1,
+      seconds: 1.5,
+    }),
+    paced: await each(all, ['broker RS256, audit durable', 'oidc-provider RS256, no audit'], {
+      connections: 64,
+      seconds: 3,
+      perSecond: 500,
+    }),
+    brokerMiB: { idle, after64Connections: await memoryUnderLoad(durable) },
   }
 }
 
-async function measure({ name, server, port, requests }: Contestant, { seconds, connections }: Options) {
-  const before = server.cpuSeconds()
-  const result = await load({ port, connections, seconds, requests })
-  const cpu = server.cpuSeconds() - before
-  if (result.failures > 0) throw new Error(`${name}: ${result.failures} of ${result.answers} answers were not 200`)
-  return { perCpu: result.answers / cpu, p50Ms: result.p50Ms, p99Ms: result.p99Ms }
+async function inRounds(all: readonly Contestant[], options: Options): Promise<ReadonlyMap<ContestantName, Figures>> {
+  const { rounds, seconds, connections, progress } = options
+  const figures = new Map(all.map(({ name }) => [name, [] as Awaited<ReturnType<typeof run>>[]]))
+  for (let round = 1; round <= rounds; round += 1) {
+    for (const contestant of all) {
+      const figure = await run(contestant, { connections, seconds })
+      figures.get(contestant.name)?.push(figure)
+      progress(`round ${round}: ${contestant.name.padEnd(34)} ${figure.perCpuSecond.toFixed(0).padStart(7)} per CPU-s`)
+    }
+  }
+  return new Map(
+    [...figures].map(([name, of]) => [
+      name,
+      {
+        perCpuSecond: of.map((one) => one.perCpuSecond),
+        p50Ms: median(of.map((one) => one.p50Ms)),
+        p99Ms: median(of.map((one) => one.p99Ms)),
+      },
+    ]),
+  )
 }
 
-async function startContestants(world: BenchWorld): Promise<readonly Contestant[]> {
-  const durable = await startBroker(world, { durability: 'fdatasync' })
-  const memory = await startBroker(world, { durability: 'memory' })
-  const bare = await startPeer('bare-http.ts', [])
-  const peer = (algorithm: string) =>
-    startPeer('oidc-provider.ts', [world.jwksFile, world.kubeUrl, issuerUrl, algorithm])
-  const peerRs256 = await peer('RS256')
-  const peerEs256 = await peer('ES256')
-  const ours = (policy: string, port: number) =>
-    world.tokens.map((token) => formPost('/token', port, exchangeForm(token, { policy })))
-  const theirs = (port: number) =>
-    world.tokens.map((token) =>
-      formPost('/token', port, exchangeForm(token, { client_id: 'bench', client_secret: 'only-for-this-process' })),
-    )
+async function each(
+  all: readonly Contestant[],
+  names: readonly ContestantName[],
+  how: Omit<Parameters<typeof load>[0], 'port' | 'requests'>,
+): Promise<ReadonlyMap<ContestantName, Awaited<ReturnType<typeof run>>>> {
+  const figures = new Map<ContestantName, Awaited<ReturnType<typeof run>>>()
+  for (const name of names) figures.set(name, await run(find(all, name), how))
+  return figures
+}
+
+/** Resident memory while 64 connections are busy, with every grant of the run still alive. */
+async function memoryUnderLoad(contestant: Contestant): Promise<number> {
+  await run(contestant, { connections: 64, seconds: 2 })
+  return contestant.server.rssMiB()
+}
+
+async function run(
+  { name, server, port, requests }: Contestant,
+  how: Omit<Parameters<typeof load>[0], 'port' | 'requests'>,
+) {
+  const before = server.cpuSeconds()
+  const result = await load({ port, requests, ...how })
+  const cpu = server.cpuSeconds() - before
+  if (result.failures > 0) throw new Error(`${name}: ${result.failures} of ${result.answers} answers were not 200`)
+  return { perCpuSecond: result.answers / cpu, p50Ms: result.p50Ms, p99Ms: result.p99Ms }
+}
+
+function find(all: readonly Contestant[], name: ContestantName): Contestant {
+  const found = all.find((one) => one.name === name)
+  if (found === undefined) throw new TypeError(`nobody is called ${name}`)
+  return found
+}
+
+async function startContestants(
+  world: BenchWorld,
+  main: string,
+  stack: AsyncDisposableStack,
+): Promise<readonly Contestant[]> {
+  const peer = async (file: string, args: readonly string[]) => stack.use(await startPeer(file, args))
+  const durable = stack.use(await startBroker(world, main, { durability: 'fdatasync' }))
+  const memory = stack.use(await startBroker(world, main, { durability: 'memory' }))
+  const ofPeer = [world.jwksFile, world.kubeUrl, issuerUrl]
+  const peerRs256 = await peer('oidc-provider.ts', [...ofPeer, 'RS256'])
+  const peerEs256 = await peer('oidc-provider.ts', [...ofPeer, 'ES256'])
+  const bare = await peer('bare-http.ts', [])
+
+  const asks = (more: Readonly<Record<string, string>>, { port }: { readonly port: number }) =>
+    world.tokens.map((token) => formPost('/token', port, { ...exchangeForm(token), ...more }))
+  const one = (
+    name: ContestantName,
+    server: ServerProcess & { readonly port: number },
+    more: Record<string, string>,
+  ) => ({
+    name,
+    server,
+    port: server.port,
+    requests: asks(more, server),
+  })
+  const client = { client_id: 'bench', client_secret: 'only-for-this-process' }
   return [
-    {
-      name: 'broker RS256, audit durable',
-      server: durable,
-      port: durable.port,
-      requests: ours('deploy-0', durable.port),
-    },
-    { name: 'broker RS256, audit off', server: memory, port: memory.port, requests: ours('deploy-0', memory.port) },
-    {
-      name: 'broker ES256, audit durable',
-      server: durable,
-      port: durable.port,
-      requests: ours('deploy-1', durable.port),
-    },
-    { name: 'broker ES256, audit off', server: memory, port: memory.port, requests: ours('deploy-1', memory.port) },
-    {
-      name: 'oidc-provider RS256, no audit',
-      server: peerRs256,
-      port: peerRs256.port,
-      requests: theirs(peerRs256.port),
-    },
-    {
-      name: 'oidc-provider ES256, no audit',
-      server: peerEs256,
-      port: peerEs256.port,
-      requests: theirs(peerEs256.port),
-    },
-    { name: 'bare node:http, constant answer', server: bare, port: bare.port, requests: ours('deploy-0', bare.port) },
+    one('broker RS256, audit durable', durable, { policy: 'deploy-0' }),
+    one('broker RS256, audit off', memory, { policy: 'deploy-0' }),
+    one('broker ES256, audit durable', durable, { policy: 'deploy-1' }),
+    one('broker ES256, audit off', memory, { policy: 'deploy-1' }),
+    one('oidc-provider RS256, no audit', peerRs256, client),
+    one('oidc-provider ES256, no audit', peerEs256, client),
+    one('bare node:http, constant answer', bare, {}),
   ]
 }
 
-function exchangeForm(token: string, more: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+function exchangeForm(token: string): Readonly<Record<string, string>> {
   return {
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
     subject_token: token,
     subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
     audience: target,
     scope: 'deploy:staging',
-    ...more,
   }
 }
 

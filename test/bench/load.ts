@@ -6,45 +6,67 @@ export interface LoadOptions {
   readonly seconds: number
   /** Whole HTTP/1.1 requests, sent in turn; distinct ones, so that no cache flatters. */
   readonly requests: readonly Buffer[]
+  /** Requests that are begun each second, whatever the server does; default: a new one as soon as one is answered. */
+  readonly perSecond?: number
 }
 
 export interface LoadResult {
   readonly answers: number
   /** Answers with another status than 200, and broken connections: a run with any does not count. */
   readonly failures: number
+  /** From the moment a request was sent, or was planned to be sent. */
   readonly p50Ms: number
   readonly p99Ms: number
   readonly seconds: number
 }
 
+interface Answer {
+  readonly status: number
+  readonly isLast: boolean
+}
+
 /**
- * Keeps `connections` requests in flight against one server for a while. Reads just enough HTTP to know where an answer
- * ends, so that the client costs less than any server it measures.
+ * Keeps `connections` requests in flight against one server for a while, or begins them at a steady rate. Reads just
+ * enough HTTP to know where an answer ends, so that the client costs less than any server it measures.
  */
-export async function load({ port, connections, seconds, requests }: LoadOptions): Promise<LoadResult> {
+export async function load({ port, connections, seconds, requests, perSecond }: LoadOptions): Promise<LoadResult> {
   const latencies: number[] = []
   let failures = 0
-  let next = 0
+  let begun = 0
   const startedAt = performance.now()
   const endsAt = startedAt + seconds * 1000
 
-  async function one(): Promise<void> {
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  /** Waits until the next request is due. @returns since when it counts; undefined when time is up */
+  async function next(): Promise<number | undefined> {
+    if (perSecond === undefined) return performance.now() < endsAt ? performance.now() : undefined
+    const plannedAt = startedAt + (begun++ * 1000) / perSecond
+    if (plannedAt >= endsAt) return undefined
+    const waitMs = plannedAt - performance.now()
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs))
+    return plannedAt
+  }
+
+  /** @returns whether the server asked for another connection */
+  async function converse(socket: Socket): Promise<boolean> {
     const answers = readAnswers(socket)
-    while (performance.now() < endsAt) {
-      const request = requests[next++ % requests.length]
-      if (request === undefined) throw new TypeError('no requests')
-      const sentAt = performance.now()
-      socket.write(request)
-      const status = await answers.next()
-      if (status.done) {
-        failures += 1
-        break
-      }
-      if (status.value !== 200) failures += 1
-      latencies.push(performance.now() - sentAt)
+    for (let since = await next(); since !== undefined; since = await next()) {
+      socket.write(requests[sent++ % requests.length] ?? '')
+      const answer = await answers.next()
+      if (answer.done || answer.value.status !== 200) failures += 1
+      if (answer.done) return false
+      latencies.push(performance.now() - since)
+      if (answer.value.isLast) return true
     }
-    socket.destroy()
+    return false
+  }
+
+  let sent = 0
+  async function one(): Promise<void> {
+    for (let goesOn = true; goesOn; ) {
+      const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+      goesOn = await converse(socket)
+      socket.destroy()
+    }
   }
 
   await Promise.all(Array.from({ length: connections }, one))
@@ -58,15 +80,16 @@ export async function load({ port, connections, seconds, requests }: LoadOptions
   }
 }
 
-/** Status codes of the answers on one socket, in order; ends when the socket does. */
-async function* readAnswers(socket: Socket): AsyncGenerator<number, void> {
+/** Answers on one socket, in order; ends when the socket does. */
+async function* readAnswers(socket: Socket): AsyncGenerator<Answer, void> {
   let pending: Buffer = Buffer.alloc(0)
   for await (const chunk of socket) {
     pending = pending.byteLength === 0 ? chunk : Buffer.concat([pending, chunk])
     for (let end = answerEnd(pending); end !== undefined; end = answerEnd(pending)) {
-      const status = Number(pending.toString('latin1', 9, 12))
+      const head = pending.toString('latin1', 0, Math.min(end, 1024))
+      const answer = { status: Number(head.slice(9, 12)), isLast: /\r\nconnection: close\r\n/i.test(head) }
       pending = pending.subarray(end)
-      yield status
+      yield answer
     }
   }
 }
@@ -75,13 +98,13 @@ function answerEnd(bytes: Buffer): number | undefined {
   const headEnd = bytes.indexOf('\r\n\r\n')
   if (headEnd < 0) return undefined
   const head = bytes.toString('latin1', 0, headEnd)
-  const length = /\r\ncontent-length: (\d+)/i.exec(head)?.[1]
-  const end = headEnd + 4 + Number(length ?? 0)
+  const [, length] = /\r\ncontent-length: (\d+)/i.exec(head) ?? []
   if (length === undefined) throw new Error('an answer without Content-Length')
+  const end = headEnd + 4 + Number(length)
   return bytes.byteLength >= end ? end : undefined
 }
 
-/** A form POST as bytes on the wire. */
+/** One POST of a form, as the bytes of a keep-alive request. */
 export function formPost(
   path: string,
   port: number,

@@ -1,7 +1,9 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 /** A server under measurement, in a process of its own on one processor. */
 export interface ServerProcess {
@@ -28,14 +30,7 @@ export async function startServerProcess(
   args: readonly string[],
   options: Options,
 ): Promise<ServerProcess & { readonly line: string }> {
-  const [command, prefix] =
-    options.cpu !== undefined && hasTaskset()
-      ? ['taskset', ['-c', String(options.cpu), process.execPath]]
-      : [process.execPath, []]
-  const child = spawn(command, [...prefix, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_ENV: 'production', LOG_LEVEL: 'error', ...options.env },
-  })
+  const child = spawnNode(args, options)
   const line = await readyLine(child, options.ready, args.join(' '))
   const pid = child.pid ?? 0
   const stop = async () => {
@@ -51,6 +46,46 @@ export async function startServerProcess(
     stop,
     [Symbol.asyncDispose]: stop,
   }
+}
+
+/** Runs a program to its end on one processor. @returns the JSON that it writes @throws when it fails */
+export async function runProgram(args: readonly string[], options: Omit<Options, 'ready'>): Promise<unknown> {
+  const child = spawnNode(args, options)
+  let text = ''
+  child.stdout?.on('data', (chunk: Buffer) => {
+    text += chunk.toString('utf8')
+  })
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}`)
+  return JSON.parse(text)
+}
+
+/** Waits for the `/readyz` of a listener. @throws after a few seconds of anything else than 200 */
+export async function untilReady(url: string): Promise<void> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    if ((await fetch(`${url}/readyz`)).ok) return
+    await sleep(50)
+  }
+  throw new Error(`${url} does not get ready`)
+}
+
+/** A port that nobody listens on, for servers that are told theirs. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+function spawnNode(args: readonly string[], { cpu, env }: Omit<Options, 'ready'>): ChildProcess {
+  const [command, prefix] =
+    cpu !== undefined && hasTaskset() ? ['taskset', ['-c', String(cpu), process.execPath]] : [process.execPath, []]
+  return spawn(command, [...prefix, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, NODE_ENV: 'production', LOG_LEVEL: 'error', ...env },
+  })
 }
 
 async function readyLine(child: ChildProcess, ready: RegExp, name: string): Promise<string> {

@@ -1,16 +1,16 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KubeObject } from '../../../core/io/kube/api.ts'
 import { startKube } from '../../fakes/kube/server.ts'
 
 /**
  * The API server that the measured broker asks: in a process of its own, so that its work is not counted. Writes a
- * kubeconfig, the key set and the subject tokens of many pods into a directory of the run.
+ * kubeconfig, a ServiceAccount as a pod has it, the key set and the subject tokens of many pods into a directory of the run.
  *
  * Arguments: directory, number of pods, audience.
  */
 const [directory = '.', count = '500', audience = ''] = process.argv.slice(2)
-const kube = await startKube()
+const kube = await startKube({ tls: true })
 const { objects } = kube
 const broker = { namespace: 'tokenbroker-system', serviceAccount: 'tokenbroker-broker' }
 const api = 'rbac.authorization.k8s.io'
@@ -133,10 +133,22 @@ const tokens = Array.from({ length: Number(count) }, (_, at) => {
   return createTaskPod(pipelineRun, `deploy-${at % tasksOfRun}`)
 })
 
+interface Kubeconfig {
+  readonly users: readonly [{ readonly user: { readonly token: string } }]
+  readonly clusters: readonly [{ readonly cluster: { readonly 'certificate-authority-data': string } }]
+}
+
 const mode = { mode: 0o600 }
-writeFileSync(join(directory, 'kubeconfig.json'), kube.kubeconfig(broker), mode)
+const kubeconfig = kube.kubeconfig(broker)
+writeFileSync(join(directory, 'kubeconfig.json'), kubeconfig, mode)
+const { users, clusters } = JSON.parse(kubeconfig) as Kubeconfig
+mkdirSync(join(directory, 'serviceaccount'))
+writeFileSync(join(directory, 'serviceaccount/token'), users[0].user.token, mode)
+writeFileSync(
+  join(directory, 'serviceaccount/ca.crt'),
+  Buffer.from(clusters[0].cluster['certificate-authority-data'], 'base64'),
+)
 writeFileSync(join(directory, 'tokens.json'), JSON.stringify(tokens), mode)
-const jwks = await fetch(`${kube.url}/openid/v1/jwks`, { headers: { Authorization: `Bearer ${kube.adminToken}` } })
-writeFileSync(join(directory, 'jwks.json'), await jwks.text(), mode)
+writeFileSync(join(directory, 'jwks.json'), JSON.stringify(kube.issuer.jwks()), mode)
 process.stdout.write(`${JSON.stringify({ event: 'listening', url: kube.url })}\n`)
 process.once('SIGTERM', () => void kube.close().then(() => process.exit(0)))

@@ -2,16 +2,33 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
-import type { Journal } from '../../broker/audit/journal.ts'
-import { openJournal } from '../../broker/audit/journal.ts'
-import { createMemoryJournal } from '../../broker/audit/memory-journal.ts'
-import type { AuditEntry } from '../../core/audit/event.ts'
-import { createUuidV7 } from '../../core/io/uuid.ts'
+import type { Journal } from '../../../broker/audit/journal.ts'
+import { openJournal } from '../../../broker/audit/journal.ts'
+import { createMemoryJournal } from '../../../broker/audit/memory-journal.ts'
+import type { AuditEntry } from '../../../core/audit/event.ts'
+import { createUuidV7 } from '../../../core/io/uuid.ts'
 
-// Records a second of the embedded journal and of the one in memory, with 1, 16 and 64 callers.
-// Argument: a directory on the disk to measure; by default the one for temporary files.
+/**
+ * Appends to the embedded journal and to the one in memory, with 1, 16 and 64 callers that wait for each receipt. Writes
+ * one line of JSON: {@link JournalFigures}.
+ *
+ * Arguments: seconds for each case; a directory on the disk to measure, by default the one for temporary files.
+ */
+const [seconds = '2', parent = tmpdir()] = process.argv.slice(2)
 
-const seconds = 3
+export interface JournalFigure {
+  readonly callers: number
+  readonly recordsPerSecond: number
+  readonly recordsPerCpuSecond: number
+  readonly p50Ms: number
+  readonly p99Ms: number
+}
+
+export interface JournalFigures {
+  readonly durable: readonly JournalFigure[]
+  readonly memory: readonly JournalFigure[]
+}
+
 const clock = () => new Date()
 const never = new AbortController().signal
 const uid = createUuidV7(clock)
@@ -73,11 +90,11 @@ function grantedEntry(): AuditEntry {
   }
 }
 
-async function measure(journal: Journal, callers: number): Promise<string> {
+async function measure(journal: Journal, callers: number): Promise<JournalFigure> {
   const latencies: number[] = []
   const cpuBefore = process.cpuUsage()
   const startedMs = performance.now()
-  const endMs = startedMs + seconds * 1000
+  const endMs = startedMs + Number(seconds) * 1000
   async function call(): Promise<void> {
     for (let fromMs = performance.now(); fromMs < endMs; ) {
       await journal.append(grantedEntry())
@@ -90,24 +107,32 @@ async function measure(journal: Journal, callers: number): Promise<string> {
   const elapsedMs = performance.now() - startedMs
   const { user, system } = process.cpuUsage(cpuBefore)
   latencies.sort((a, b) => a - b)
-  const at = (share: number) => (latencies[Math.floor(latencies.length * share)] ?? 0).toFixed(2)
-  const rate = Math.round((latencies.length / elapsedMs) * 1000)
-  const perCpuSecond = Math.round(latencies.length / ((user + system) / 1e6))
-  return `${rate} records/s, p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, ${perCpuSecond} records per CPU second`
+  const at = (share: number) => latencies[Math.floor(latencies.length * share)] ?? 0
+  return {
+    callers,
+    recordsPerSecond: (latencies.length / elapsedMs) * 1000,
+    recordsPerCpuSecond: latencies.length / ((user + system) / 1e6),
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+  }
 }
 
-const directory = await mkdtemp(join(process.argv[2] ?? tmpdir(), 'tokenbroker-bench-'))
+async function measureAll(journal: Journal): Promise<readonly JournalFigure[]> {
+  const figures: JournalFigure[] = []
+  for (const callers of [1, 16, 64]) figures.push(await measure(journal, callers))
+  return figures
+}
+
+const directory = await mkdtemp(join(parent, 'tokenbroker-bench-'))
 const log = pino({ level: 'silent' })
 const options = { source: '/tokenbroker/bench', broker: { name: 'bench', version: '0.1.0' }, clock, newId: uid, log }
-const journals = {
-  fdatasync: await openJournal({ ...options, directory }, never),
-  memory: createMemoryJournal(options),
-}
+const journal = await openJournal({ ...options, directory }, never)
+const memory = createMemoryJournal(options)
 try {
-  for (const [name, journal] of Object.entries(journals)) {
-    for (const callers of [1, 16, 64]) console.log(`${name}, ${callers} callers: ${await measure(journal, callers)}`)
-  }
+  const figures: JournalFigures = { durable: await measureAll(journal), memory: await measureAll(memory) }
+  process.stdout.write(`${JSON.stringify(figures)}\n`)
 } finally {
-  for (const journal of Object.values(journals)) await journal.close(never)
+  await journal.close(never)
+  await memory.close(never)
   await rm(directory, { recursive: true, force: true })
 }
