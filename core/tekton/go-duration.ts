@@ -1,7 +1,17 @@
-const unitMs = { h: 3_600_000, m: 60_000, s: 1000, ms: 1, us: 0.001, µs: 0.001, μs: 0.001, ns: 0.000_001 } as const
+const unitMs = {
+  h: 3_600_000,
+  m: 60_000,
+  s: 1000,
+  ms: 1,
+  us: 0.001,
+  µs: 0.001,
+  '\u03bcs': 0.001,
+  ns: 0.000_001,
+} as const
 
-const whole = /^(?:\d+(?:\.\d*)?(?:h|ms|m|s|us|µs|μs|ns))+$/
-const parts = /(\d+(?:\.\d*)?)(h|ms|m|s|us|µs|μs|ns)/g
+// The Greek mu is escaped: one character beyond Latin-1 makes V8 hold a whole bundle in two bytes for each character.
+const whole = /^(?:\d+(?:\.\d*)?(?:h|ms|m|s|us|µs|\u03bcs|ns))+$/
+const parts = /(\d+(?:\.\d*)?)(h|ms|m|s|us|µs|\u03bcs|ns)/g
 
 /**
  * Reads a non-negative Go duration as metav1.Duration writes it (`1h0m0s`, `1.5s`, `0s`).
