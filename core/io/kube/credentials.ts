@@ -6,6 +6,7 @@ import type { PemSource } from '../tls-material.ts'
 import type { TokenSource } from './bearer.ts'
 import type { KubeCredentials } from './connection.ts'
 import { inClusterCredentials } from './in-cluster.ts'
+import { kubeconfigTokenFile } from './kubeconfig-token-file.ts'
 
 export interface CredentialOptions {
   /** Path of a kubeconfig; without it the ServiceAccount of the pod is used. */
@@ -50,7 +51,7 @@ async function readKubeconfig(file: string, context: string | undefined): Promis
     server: cluster.server,
     ...(ca ? { ca } : {}),
     ...(cluster.tlsServerName ? { serverName: cluster.tlsServerName } : {}),
-    ...(await identity(config, user, load)),
+    ...(await identity(config, user, load, file)),
   }
 }
 
@@ -79,15 +80,23 @@ function refuseUnsafe(cluster: Cluster, user: User, file: string): void {
 
 type Identity = Pick<KubeCredentials, 'token' | 'cert' | 'key'>
 
-async function identity(config: KubeConfig, user: User, load: () => KubeConfig): Promise<Identity> {
+async function identity(config: KubeConfig, user: User, load: () => KubeConfig, file: string): Promise<Identity> {
   if (user.exec || user.authProvider) return await pluginIdentity(config, load)
   const cert = pemSource(user.certFile, user.certData)
   const key = user.keyFile ? { file: user.keyFile } : decodeKey(user.keyData)
+  const token = await tokenOf(user, file)
   return {
-    ...(user.token ? { token: new Secret(user.token) } : {}),
+    ...(token ? { token } : {}),
     ...(cert ? { cert } : {}),
     ...(key ? { key } : {}),
   }
+}
+
+/** A file goes before a token, as kubectl has it: it is the one that is renewed. */
+async function tokenOf(user: User, file: string): Promise<TokenSource | undefined> {
+  const tokenFile = await kubeconfigTokenFile(file, user.name)
+  if (tokenFile !== undefined) return { file: tokenFile }
+  return user.token ? new Secret(user.token) : undefined
 }
 
 /** A plugin is asked once for its certificate, and again and again for its token: it knows when that ends. */

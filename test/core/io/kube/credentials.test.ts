@@ -92,6 +92,24 @@ describe('loadCredentials', () => {
     })
   })
 
+  it.for([
+    ['a path beside the kubeconfig', {}],
+    ['a path, which goes before a token', { token: 'abc' }],
+  ] as const)('follows a token file: %s', async ([, user], context) => {
+    const file = await kubeconfig(context, {}, { ...user, tokenFile: 'robot.token' })
+
+    expect(await loadCredentials({ kubeconfig: file })).toEqual({
+      server: 'https://10.0.0.1:6443',
+      token: { file: join(file, '..', 'robot.token') },
+    })
+  })
+
+  it('keeps an absolute path of a token file', async (context) => {
+    const file = await kubeconfig(context, {}, { tokenFile: '/var/run/secrets/robot' })
+
+    expect((await loadCredentials({ kubeconfig: file })).token).toEqual({ file: '/var/run/secrets/robot' })
+  })
+
   it('keeps an inline key a Secret', async (context) => {
     const user = { 'client-certificate-data': base64('CERT'), 'client-key-data': base64('KEY') }
 
