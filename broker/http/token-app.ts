@@ -1,10 +1,11 @@
-import type { IncomingMessage, RequestListener } from 'node:http'
+import type { IncomingMessage } from 'node:http'
+import type { Express, Request, Response } from 'express'
 import { createSharedDeadline } from '../../core/io/deadline.ts'
 import type { Problem, ProblemReason } from '../../core/problem.ts'
 import { type Answer, type Counted, countedAnswer } from '../answer.ts'
 import { asProblem, type Exchange } from '../exchange.ts'
 import type { Door } from '../known.ts'
-import { notFound } from './not-found.ts'
+import { createBareApp, sealApp } from './bare-app.ts'
 import { readFormBody } from './read-form-body.ts'
 import { send } from './send.ts'
 
@@ -36,13 +37,8 @@ interface Route {
   readonly handle: Handle
 }
 
-/**
- * The token listener: `/token`, `/authorize`, `/introspect`, `/revoke`, `/runs/end`; exact paths, the query is not looked
- * at. A map and not Express, whose router and changed prototypes of request and response cost a tenth of an exchange.
- *
- * @see docs/reference/http.md
- */
-export function createTokenApp(deps: Deps): RequestListener {
+/** The token listener: `/token`, `/authorize`, `/introspect`, `/revoke`, `/runs/end`. @see docs/reference/http.md */
+export function createTokenApp(deps: Deps): Express {
   const deadline = createSharedDeadline(deps.requestTimeoutMs)
 
   const exchangeAt = (door: Door): Route => ({
@@ -72,13 +68,9 @@ export function createTokenApp(deps: Deps): RequestListener {
     }
   }
 
-  return async (request, response) => {
-    const route = routes.get(pathOf(request.url ?? ''))
-    send(response, route === undefined ? notFound : await answered(request, route))
+  const app = createBareApp()
+  for (const [path, route] of routes) {
+    app.all(path, async (request: Request, response: Response) => send(response, await answered(request, route)))
   }
-}
-
-function pathOf(target: string): string {
-  const query = target.indexOf('?')
-  return query < 0 ? target : target.slice(0, query)
+  return sealApp(app, deps.onError)
 }

@@ -10,9 +10,7 @@ export interface InspectedToken {
   readonly algorithm: string
   readonly kid: string
   readonly issuer: string
-  readonly signingInput: Uint8Array
-  readonly signature: Uint8Array
-  /** Worth nothing before {@link signature} was checked. */
+  /** Worth nothing before the signature was checked. */
   readonly claims: Readonly<Record<string, unknown>>
 }
 
@@ -35,7 +33,7 @@ export function inspectToken(token: Secret): InspectedToken {
   const [headerPart = '', payloadPart = '', signaturePart = ''] = text.split('.')
   const header = readObject(headerPart, tokenLimits.headerBytes)
   const payload = readObject(payloadPart, tokenLimits.tokenLength)
-  const signature = requireCanonical(signaturePart)
+  requireCanonical(signaturePart)
   const forbidden = forbiddenHeaders.filter((name) => name in header)
   if (forbidden.length > 0) {
     throw new Problem('subject_token_forbidden_header', { detail: `header has ${forbidden.join(' ')}` })
@@ -47,8 +45,7 @@ export function inspectToken(token: Secret): InspectedToken {
   if (typ !== undefined && typ !== 'JWT') throw malformed('typ is not JWT')
   const issuer = payload['iss']
   if (typeof issuer !== 'string') throw malformed('iss is missing or no text')
-  const signingInput = Buffer.from(text.slice(0, text.lastIndexOf('.')), 'latin1')
-  return { algorithm: alg, kid, issuer, signingInput, signature, claims: payload }
+  return { algorithm: alg, kid, issuer, claims: payload }
 }
 
 function readObject(part: string, maxBytes: number): Readonly<Record<string, unknown>> {

@@ -24,21 +24,22 @@ export type WrittenCondition = NonNullable<z.output<typeof conditions>['conditio
 /** An object of ours with the condition that was last written to it. */
 export interface Watched<T> {
   readonly value: T
+  readonly resourceVersion: string
   readonly ready: WrittenCondition | undefined
 }
 
 /** @throws ZodError for an object that no admission would let in today: it then counts as absent */
 export function parsePolicy(object: KubeObject): Watched<Policy> {
-  const { name, namespace = '', uid, generation = 1 } = object.metadata
+  const { name, namespace = '', uid, generation = 1, resourceVersion } = object.metadata
   const value = { name, namespace, uid, generation, spec: tokenPolicySpec.parse(object.spec) }
-  return { value, ready: readyCondition(object) }
+  return { value, resourceVersion, ready: readyCondition(object) }
 }
 
 /** @throws ZodError as {@link parsePolicy} */
 export function parseProvider(object: KubeObject): Watched<Provider> {
-  const { name, uid, generation = 1 } = object.metadata
+  const { name, uid, generation = 1, resourceVersion } = object.metadata
   const value = { name, uid, generation, spec: clusterTokenProviderSpec.parse(object.spec) }
-  return { value, ready: readyCondition(object) }
+  return { value, resourceVersion, ready: readyCondition(object) }
 }
 
 function readyCondition({ status }: KubeObject): WrittenCondition | undefined {

@@ -1,9 +1,9 @@
 import type { Clock } from '../../core/clock.ts'
 import { rfc3339 } from '../../core/clock.ts'
-import { type KubeClient, KubeError, type Resource, resources } from '../../core/io/kube/api.ts'
+import { type KubeClient, KubeError, type ObjectRef, type Resource, resources } from '../../core/io/kube/api.ts'
 import type { Policy, Provider } from '../../core/policy/allowance.ts'
 import { policyReadiness, providerReadiness, type Readiness } from '../../core/policy/readiness.ts'
-import type { Watched, WrittenCondition } from './parse-objects.ts'
+import type { Watched } from './parse-objects.ts'
 
 interface Deps {
   readonly kube: KubeClient
@@ -23,55 +23,53 @@ export function providerKey({ name }: Provider): string {
   return `provider/${name}`
 }
 
+/** What the CRDs admit in a condition. */
+const maxMessageLength = 1024
+
 export function createStatusWriter({ kube, clock, policy, provider }: Deps): WriteStatus {
   async function write(
-    resource: Resource,
-    ref: { readonly namespace?: string; readonly name: string },
-    generation: number,
-    wanted: Readiness,
-    written: WrittenCondition | undefined,
+    { resource, ref }: Target,
+    { value, resourceVersion, ready }: Watched<Policy | Provider>,
+    { isReady, reason, message: text }: Readiness,
     signal: AbortSignal,
   ): Promise<void> {
-    const status = wanted.isReady ? 'True' : 'False'
+    const status = isReady ? 'True' : 'False'
+    const message = text.length > maxMessageLength ? `${text.slice(0, maxMessageLength - 1)}…` : text
+    const observedGeneration = value.generation
     const isSame =
-      written?.status === status &&
-      written.reason === wanted.reason &&
-      written.message === wanted.message &&
-      written.observedGeneration === generation
+      ready?.status === status &&
+      ready.reason === reason &&
+      ready.message === message &&
+      ready.observedGeneration === observedGeneration
     if (isSame) return
-    const lastTransitionTime = written?.status === status ? written.lastTransitionTime : rfc3339(clock())
-    const { reason, message } = wanted
-    const condition = { type: 'Ready', status, observedGeneration: generation, lastTransitionTime, reason, message }
-    const body = { status: { observedGeneration: generation, conditions: [condition] } }
-    await kube.patch(resource, ref, body, { type: 'merge', subresource: 'status' }, signal).catch(ignoreGone)
+    const lastTransitionTime = ready?.status === status ? ready.lastTransitionTime : rfc3339(clock())
+    const condition = { type: 'Ready', status, observedGeneration, lastTransitionTime, reason, message }
+    const body = { metadata: { resourceVersion }, status: { observedGeneration, conditions: [condition] } }
+    await kube.patch(resource, ref, body, { type: 'merge', subresource: 'status' }, signal).catch(ignoreOutdated)
   }
 
   return async function writeStatus(key, signal) {
     const [kind, first = '', second = ''] = key.split('/')
     if (kind === 'provider') {
       const found = provider(first)
-      if (found === undefined) return
-      const { value, ready } = found
-      await write(
-        resources.clusterTokenProviders,
-        { name: value.name },
-        value.generation,
-        providerReadiness(value),
-        ready,
-        signal,
-      )
+      const target = { resource: resources.clusterTokenProviders, ref: { name: first } }
+      if (found !== undefined) await write(target, found, providerReadiness(found.value), signal)
       return
     }
     const found = policy(first, second)
     if (found === undefined) return
-    const { value, ready } = found
-    const wanted = policyReadiness(value, provider(value.spec.providerRef.name)?.value)
-    const ref = { namespace: value.namespace, name: value.name }
-    await write(resources.tokenPolicies, ref, value.generation, wanted, ready, signal)
+    const target = { resource: resources.tokenPolicies, ref: { namespace: first, name: second } }
+    const { value } = found
+    await write(target, found, policyReadiness(value, provider(value.spec.providerRef.name)?.value), signal)
   }
 }
 
-/** Deleted between the watch and the write. */
-function ignoreGone(error: unknown): void {
-  if (!(error instanceof KubeError && error.status === 404)) throw error
+interface Target {
+  readonly resource: Resource
+  readonly ref: ObjectRef
+}
+
+/** Deleted or changed between the watch and the write: that, too, comes by watch, and asks again. */
+function ignoreOutdated(error: unknown): void {
+  if (!(error instanceof KubeError && (error.status === 404 || error.status === 409))) throw error
 }

@@ -40,15 +40,11 @@ describe('inspectToken', () => {
     expect(inspectToken(new Secret(text))).toMatchObject({ issuer: payload.iss })
   })
 
-  it('tells algorithm, key and issuer, and what a signature over the claims is checked with', () => {
-    const [signed] = token().split(/\.[^.]*$/)
-
+  it('tells algorithm, key, issuer and claims', () => {
     expect(inspectToken(new Secret(token()))).toEqual({
       algorithm: 'RS256',
       kid: 'key-1',
       issuer: payload.iss,
-      signingInput: Buffer.from(signed ?? ''),
-      signature: Buffer.from(signature, 'base64url'),
       claims: payload,
     })
   })
