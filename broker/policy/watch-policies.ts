@@ -20,21 +20,26 @@ export interface WatchedPolicies extends PolicyStore {
 
 /** Follows policies and providers of one cluster, and writes their condition `Ready`. */
 export function watchPolicies({ kube, log, clock }: Deps): WatchedPolicies {
+  const stopping = new AbortController()
+  let isJudging = false
   const policies = createInformer({
     client: kube,
     resource: resources.tokenPolicies,
     parse: parsePolicy,
-    onChange: ({ value }) => queue.add(policyKey(value.value)),
+    onChange: ({ value }) => judge(policyKey(value.value)),
     log,
   })
   const providers = createInformer({
     client: kube,
     resource: resources.clusterTokenProviders,
     parse: parseProvider,
-    onChange({ value }) {
-      queue.add(providerKey(value.value))
+    onChange(change) {
+      const { value } = change.value
+      judge(providerKey(value))
+      // Its own condition, which was just written, is nothing to its policies.
+      if (change.kind === 'updated' && change.previous.value.generation === value.generation) return
       for (const policy of policies.list()) {
-        if (policy.value.spec.providerRef.name === value.value.name) queue.add(policyKey(policy.value))
+        if (policy.value.spec.providerRef.name === value.name) judge(policyKey(policy.value))
       }
     },
     log,
@@ -45,26 +50,33 @@ export function watchPolicies({ kube, log, clock }: Deps): WatchedPolicies {
     policy: (namespace, name) => policies.get({ namespace, name }),
     provider: (name) => providers.get({ name }),
   })
-  const queue = createWorkQueue({
-    // Before both lists are complete a missing provider proves nothing.
-    process: async (key, signal) => (isSynced() ? await writeStatus(key, signal) : queue.addAfter(key, 200)),
-    log,
-    concurrency: 2,
-  })
+  const queue = createWorkQueue({ process: writeStatus, log, concurrency: 2 })
 
-  function isSynced(): boolean {
-    return policies.hasSynced() && providers.hasSynced()
+  function judge(key: string): void {
+    if (isJudging) queue.add(key)
+  }
+
+  /** Before both lists are complete a missing provider proves nothing. */
+  async function judgeWhenSynced(): Promise<void> {
+    const { signal } = stopping
+    await Promise.all([policies.synced(signal), providers.synced(signal)])
+    isJudging = true
+    for (const { value } of providers.list()) judge(providerKey(value))
+    for (const { value } of policies.list()) judge(policyKey(value))
   }
 
   return Object.freeze({
-    isSynced,
+    isSynced: () => policies.hasSynced() && providers.hasSynced(),
     policies: (namespace: string) => policies.list(namespace).map(({ value }) => value),
     provider: (name: string) => providers.get({ name })?.value,
     start(): void {
       policies.start()
       providers.start()
+      // Rejects only when everything stops.
+      judgeWhenSynced().catch(() => undefined)
     },
     async stop(deadline: AbortSignal): Promise<void> {
+      stopping.abort()
       await Promise.all([policies.stop(), providers.stop(), queue.shutDown(deadline)])
     },
   })

@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest'
+import { ZodError } from 'zod'
+import { parsePolicy, parseProvider } from '../../../broker/policy/parse-objects.ts'
+import type { KubeObject } from '../../../core/io/kube/api.ts'
+
+const metadata = { name: 'deploy', namespace: 'payments', uid: 'u1', resourceVersion: '7', generation: 3 }
+const spec = { audience: 'https://deploy.example.com', scopes: ['deploy:staging'] }
+const ready = {
+  type: 'Ready',
+  status: 'True',
+  reason: 'Ready',
+  message: 'Fine.',
+  observedGeneration: 3,
+  lastTransitionTime: '2026-03-01T12:00:00Z',
+}
+
+function policy(changes: object = {}): KubeObject {
+  return { apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'TokenPolicy', metadata, spec, ...changes }
+}
+
+function provider(changes: object = {}): KubeObject {
+  const what = { builtin: {}, audiences: [spec.audience], scopes: spec.scopes }
+  return { apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'ClusterTokenProvider', metadata, spec: what, ...changes }
+}
+
+describe('parsePolicy', () => {
+  it('takes name, generation, version and spec, with the defaults of the kind', () => {
+    expect(parsePolicy(policy())).toEqual({
+      resourceVersion: '7',
+      ready: undefined,
+      value: {
+        name: 'deploy',
+        namespace: 'payments',
+        uid: 'u1',
+        generation: 3,
+        spec: { ...spec, providerRef: { name: 'builtin' }, ttl: '5m', mode: 'Enforce', suspend: false },
+      },
+    })
+  })
+
+  it('finds the condition Ready among others', () => {
+    const status = { conditions: [{ ...ready, type: 'Other' }, ready], observedGeneration: 3 }
+
+    expect(parsePolicy(policy({ status })).ready).toEqual(ready)
+  })
+
+  it.each([
+    ['no status', undefined],
+    ['a status of another shape', { conditions: 'none' }],
+    ['a condition of another shape', { conditions: [{ ...ready, lastTransitionTime: 7 }] }],
+    ['other conditions only', { conditions: [{ ...ready, type: 'Other' }] }],
+  ])('takes %s for none that was written', (_what, status) => {
+    expect(parsePolicy(policy({ status })).ready).toBeUndefined()
+  })
+
+  it.each([
+    ['no spec', undefined],
+    ['an unknown field', { ...spec, priority: 1 }],
+    ['no scopes', { ...spec, scopes: [] }],
+    ['a glob, of a later version', { ...spec, scopes: ['deploy:*'] }],
+    ['a mode of a later version', { ...spec, mode: 'Warn' }],
+  ])('throws for %s', (_what, wrong) => {
+    expect(() => parsePolicy(policy({ spec: wrong }))).toThrow(ZodError)
+  })
+})
+
+describe('parseProvider', () => {
+  it('takes name, generation, version and spec, with the defaults of the kind', () => {
+    expect(parseProvider(provider())).toMatchObject({
+      resourceVersion: '7',
+      value: {
+        name: 'deploy',
+        uid: 'u1',
+        generation: 3,
+        spec: {
+          builtin: { algorithm: 'RS256', tokenType: 'at+jwt' },
+          limits: { maxTTL: '15m', secretDelivery: false },
+          suspend: false,
+        },
+      },
+    })
+  })
+
+  it('throws for a provider of a later version', () => {
+    expect(() => parseProvider(provider({ spec: { okta: {}, audiences: ['a'], scopes: ['b'] } }))).toThrow(ZodError)
+  })
+})
