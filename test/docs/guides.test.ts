@@ -4,7 +4,6 @@ import { dirname, join, resolve } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import type { TokenProvider } from '../../broker/providers/provider.ts'
 import type { ProvidedInput, Rule } from '../../core/policy/rule.ts'
-import { problems } from '../../core/problem.ts'
 import { freshRing, testIssuer } from '../broker/issuer/issuer-fixture.ts'
 import { describeProvider } from '../conformance/providers/suite.ts'
 import { factsOf, policyOf, providerOf, run } from '../core/policy/policy-fixture.ts'
@@ -44,9 +43,12 @@ describe('docs/guides/first-rule.md', async () => {
     expect(rule.check({ ...input, run: { ...run, assurance: 'none' } })).toMatchObject({ reason: 'run_unknown' })
   })
 
-  it('shows the row of its reason, which is not there yet', () => {
-    expect(snippet('core/problem.ts')).toMatch(/^run_unknown: \{$/m)
-    expect(problems).not.toHaveProperty('run_unknown')
+  it('shows a row for the reason that the rule gives', () => {
+    const row = snippet('core/problem.ts')
+
+    expect(row).toMatch(/^run_unknown: \{$/m)
+    // RFC 6749 §5.2, and no final period.
+    expect(row).toMatch(/^ {2}mend: '[\x20\x21\x23-\x26\x28-\x5b\x5d-\x7e]+[^.]',$/m)
   })
 })
 
