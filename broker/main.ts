@@ -16,7 +16,7 @@ SIGTERM stops: running requests finish, the audit stream is flushed.`
 await main()
 
 async function main(): Promise<void> {
-  const unsafe = unsafeEnvironment(process.env)
+  const unsafe = unsafeEnvironment(process)
   if (unsafe.length > 0) end(2, `The broker does not start in this environment:\n  ${unsafe.join('\n  ')}`)
   const read = await readProcessConfig(process.argv.slice(2), { schema: brokerConfig, usage, example: exampleConfig })
   if (read.kind !== 'config') end(read.kind === 'help' ? 0 : 2, read.text)

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { HttpAnswer } from '../../core/io/http-retry.ts'
+import { b64tokenPattern } from '../../core/oauth/vocabulary.ts'
 import { Secret } from '../../core/secret.ts'
 import { CommandFailure, exitCodes } from './command.ts'
 import { printable } from './printable.ts'
@@ -8,7 +9,7 @@ const granted = z.object({
   // A b64token: what goes into a header has no line ends. @see RFC 6750 §2.1
   access_token: z
     .string()
-    .regex(/^[\w.~+/-]+=*$/)
+    .regex(b64tokenPattern)
     .transform((value) => new Secret(value)),
   expires_in: z.number(),
   scope: z.string().optional(),
