@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { createCluster } from '../../broker/cluster.ts'
 import { brokerConfig } from '../../broker/config.ts'
+import type { Workload } from '../../core/identity/workload.ts'
 import { type KubeObject, resources } from '../../core/io/kube/api.ts'
 import { createLog } from '../../core/io/log.ts'
 import { namespace, signal, startWorld, type World } from './identity/identity-fixture.ts'
@@ -12,6 +13,9 @@ function clusterOf({ kube, client, clock }: World, changes: object = {}) {
   return createCluster({ config, kube: client, clock, log: createLog({ name: 'broker', level: 'silent' }) })
 }
 
+/** As verification makes it of the pod's own token. */
+const podWorkload = (pod: KubeObject) => workloadOf(pod) as Workload
+
 const walks = ({ kube }: World) => kube.requests({ verb: 'get', resource: 'taskruns' }).length
 
 describe('createCluster', () => {
@@ -19,7 +23,7 @@ describe('createCluster', () => {
     await using world = await startWorld()
     const { facts } = clusterOf(world)
     const { pod, pipelineRun } = createRun(world.kube)
-    const walk = async () => (await facts.walkPod(workloadOf(pod), signal)).pipelineRun?.name
+    const walk = async () => (await facts.walkPod(podWorkload(pod), signal)).pipelineRun?.name
 
     expect(await Promise.all([walk(), walk(), walk()])).toEqual(Array(3).fill(pipelineRun.metadata.name))
     world.time.ms += 4999
@@ -35,7 +39,7 @@ describe('createCluster', () => {
     await using world = await startWorld()
     const { facts } = clusterOf(world)
     const { pod, taskRun } = createRun(world.kube, { taskRun: { status: { podName: '' } } })
-    const workload = workloadOf(pod)
+    const workload = podWorkload(pod)
 
     await expect(facts.walkPod(workload, signal)).rejects.toMatchObject({ reason: 'run_unsettled' })
     const ref = { namespace, name: taskRun.metadata.name }
@@ -49,8 +53,8 @@ describe('createCluster', () => {
     const { facts } = clusterOf(world)
     const { pod } = createRun(world.kube, { pipelineRun: { status: { conditions: succeeded } } })
 
-    expect(await facts.walkPod(workloadOf(pod), signal)).toMatchObject({ hasEnded: true })
-    await facts.walkPod(workloadOf(pod), signal)
+    expect(await facts.walkPod(podWorkload(pod), signal)).toMatchObject({ hasEnded: true })
+    await facts.walkPod(podWorkload(pod), signal)
 
     expect(walks(world)).toBe(2)
   })
