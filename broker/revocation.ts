@@ -30,7 +30,7 @@ export function createRevocationEndpoint({ verify, revoke, controller, journal, 
     const caller = await authenticateCaller(authorization, verify, signal)
     const isController = isSameAccount(caller, controller)
     const grant = await revoke(requiredToken(body), {
-      callerMayRevoke: (live) => isController || isIssuedTo(caller, live),
+      callerMayRevoke: (live) => caller.cluster === live.cluster && (isController || isIssuedTo(caller, live)),
     })
     if (grant !== undefined) await journal.append(entry(grant, caller, isController, clock()))
     return jsonAnswer({})

@@ -1,6 +1,6 @@
 import type { AuditEntry, AuditJournal } from '../core/audit/event.ts'
 import type { Clock } from '../core/clock.ts'
-import { type CustomRunReference, parseCustomRunReference } from '../core/identity/run.ts'
+import { type CustomRunReference, parseCustomRunReference, runKey } from '../core/identity/run.ts'
 import type { Workload } from '../core/identity/workload.ts'
 import { type KubeClient, resources } from '../core/io/kube/api.ts'
 import { parseForm } from '../core/oauth/form.ts'
@@ -41,8 +41,9 @@ export function createRunEndEndpoint({ verify, controller, kubes, book, journal,
     if (kube === undefined || !(await hasEnded(run, kube, signal))) {
       throw new Problem('parameter_invalid', { mend: 'The run goes on: only a run that has ended can be reported' })
     }
-    const live = book.grantsOfRun(run.uid).filter((grant) => !grant.isRevoked)
-    if (!book.isRunEnded(run.uid))
+    const key = runKey({ cluster: caller.cluster, namespace: run.namespace }, run)
+    const live = book.grantsOfRun(key).filter((grant) => !grant.isRevoked)
+    if (!book.isRunEnded(key))
       await journal.append(
         entry(
           run,
@@ -65,7 +66,10 @@ function parseRun(text: string | undefined): RunReference {
   return { ...reference, kind }
 }
 
-/** A run that is gone, or whose name another run has now, has ended too. */
+/**
+ * A run that is gone, or whose name another run has now, has ended too. That the name goes with the UID cannot be seen
+ * then, and need not be: what was granted is found by both.
+ */
 async function hasEnded(
   { kind, namespace, name, uid }: RunReference,
   kube: KubeClient,

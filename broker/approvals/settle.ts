@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.ts'
+import { runKey, runObject } from '../../core/identity/run.ts'
 import type { WorkloadClaims } from '../../core/identity/workload.ts'
 import type { Allowance } from '../../core/policy/allowance.ts'
 import { Problem } from '../../core/problem.ts'
@@ -30,15 +31,16 @@ export type Settle = (input: SettleInput) => Grant
 export function createSettle({ book, clock }: Deps): Settle {
   return function settle({ exchangeId, allowance, workload, providerMaxSeconds }) {
     const { run } = allowance
-    const runUid = run.pipelineRun?.uid ?? run.taskRun?.uid
-    if (runUid !== undefined && book.isRunEnded(runUid)) {
+    const object = runObject(run)
+    const key = object && runKey(allowance.subject, object)
+    if (key !== undefined && book.isRunEnded(key)) {
       throw new Problem('run_ended', { detail: 'the controller reported the end of the run' })
     }
     if (allowance.ttlSeconds < 1) throw new Problem('policy_not_ready', { detail: 'a ttl or limit of zero' })
     const issuedAt = clock()
     const expiresAt = endOf(allowance, workload, issuedAt, providerMaxSeconds)
     if (expiresAt.getTime() - issuedAt.getTime() < 1000) throw noTimeLeft(run.deadline, expiresAt)
-    const authorization = runUid === undefined ? undefined : coveringAuthorization(book, runUid, allowance)
+    const authorization = key === undefined ? undefined : coveringAuthorization(book, key, allowance)
     const fields: GrantFields = {
       exchangeId,
       allowance,
@@ -66,8 +68,8 @@ function noTimeLeft(deadline: Date | undefined, expiresAt: Date): Problem {
     : new Problem('subject_token_expired', { detail: 'no whole second of life is left' })
 }
 
-function coveringAuthorization(book: GrantBook, runUid: string, allowance: Allowance): RunAuthorization | undefined {
-  return book.authorizationsOfRun(runUid).find((authorization) => covers(authorization, allowance))
+function coveringAuthorization(book: GrantBook, run: string, allowance: Allowance): RunAuthorization | undefined {
+  return book.authorizationsOfRun(run).find((authorization) => covers(authorization, allowance))
 }
 
 /** Same policy in the same generation, same target, no further scope, and a task that the authorisation goes into. */

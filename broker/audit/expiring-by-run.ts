@@ -1,5 +1,5 @@
 interface Expiring {
-  readonly runUid: string | undefined
+  readonly run: string | undefined
   readonly expiresAt: Date
 }
 
@@ -8,7 +8,7 @@ export interface ExpiringByRun<T extends Expiring> {
   /** Replaces what has the same key; the run of a key does not change. */
   put(key: string, value: T): void
   get(key: string): T | undefined
-  ofRun(runUid: string): readonly T[]
+  ofRun(run: string): readonly T[]
   remove(key: string): void
   /** Forgets what expired at `now` or before. */
   sweep(now: Date): void
@@ -20,27 +20,27 @@ export function createExpiringByRun<T extends Expiring>(): ExpiringByRun<T> {
 
   function put(key: string, value: T): void {
     values.set(key, value)
-    if (value.runUid === undefined) return
-    const keys = keysOfRuns.get(value.runUid)
-    if (keys === undefined) keysOfRuns.set(value.runUid, new Set([key]))
+    if (value.run === undefined) return
+    const keys = keysOfRuns.get(value.run)
+    if (keys === undefined) keysOfRuns.set(value.run, new Set([key]))
     else keys.add(key)
   }
 
   function remove(key: string): void {
-    const runUid = values.get(key)?.runUid
+    const run = values.get(key)?.run
     values.delete(key)
-    if (runUid === undefined) return
-    const keys = keysOfRuns.get(runUid)
+    if (run === undefined) return
+    const keys = keysOfRuns.get(run)
     keys?.delete(key)
-    if (keys?.size === 0) keysOfRuns.delete(runUid)
+    if (keys?.size === 0) keysOfRuns.delete(run)
   }
 
   return Object.freeze({
     put,
     remove,
     get: (key: string) => values.get(key),
-    ofRun(runUid: string) {
-      return [...(keysOfRuns.get(runUid) ?? [])].flatMap((key) => values.get(key) ?? [])
+    ofRun(run: string) {
+      return [...(keysOfRuns.get(run) ?? [])].flatMap((key) => values.get(key) ?? [])
     },
     sweep(now: Date) {
       for (const [key, { expiresAt }] of values) if (expiresAt <= now) remove(key)

@@ -1,7 +1,7 @@
 import type { AuditRecord } from '../../core/audit/event.ts'
 import type { Clock } from '../../core/clock.ts'
 import { createExpiringByRun } from './expiring-by-run.ts'
-import { readAuthorization, readGrant, runUidOf } from './read-grant.ts'
+import { readAuthorization, readGrant, runOf } from './read-grant.ts'
 
 /** A token that was granted and has not expired. */
 export interface LiveGrant {
@@ -9,10 +9,12 @@ export interface LiveGrant {
   readonly exchangeId: string
   readonly audience: string
   readonly scope: readonly string[]
+  readonly cluster: string
   readonly namespace: string
   readonly serviceAccount: string
   readonly podUid: string | undefined
-  readonly runUid: string | undefined
+  /** `runKey` of the run that it ends with. */
+  readonly run: string | undefined
   readonly expiresAt: Date
   readonly isRevoked: boolean
 }
@@ -23,7 +25,8 @@ export interface RunAuthorization {
   readonly digest: string
   readonly cluster: string
   readonly namespace: string
-  readonly runUid: string
+  /** `runKey` of the run that it is for. */
+  readonly run: string
   readonly policyUid: string
   readonly policyGeneration: number
   readonly provider: string
@@ -38,9 +41,10 @@ export interface GrantBook {
   /** Takes one durable record; in journal order, at recovery and after each append. */
   apply(record: AuditRecord): void
   grant(jti: string): LiveGrant | undefined
-  grantsOfRun(runUid: string): readonly LiveGrant[]
-  isRunEnded(runUid: string): boolean
-  authorizationsOfRun(runUid: string): readonly RunAuthorization[]
+  /** A run is named by its `runKey`. */
+  grantsOfRun(run: string): readonly LiveGrant[]
+  isRunEnded(run: string): boolean
+  authorizationsOfRun(run: string): readonly RunAuthorization[]
   /** Forgets what expired before `now`; ended runs are kept for the longest life a token can have. */
   sweep(now: Date): void
 }
@@ -50,6 +54,9 @@ interface GrantBookOptions {
   /** How long the end of a run is remembered. Default 24 hours, more than any token or authorisation lives. */
   readonly endedRunMs?: number
 }
+
+/** Different authorisations of one run that are kept; beyond any pipeline, and each exchange looks through them. */
+const maxAuthorizations = 256
 
 /** Makes an empty book; feed it the journal from the beginning of the chain. */
 export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantBookOptions): GrantBook {
@@ -61,14 +68,17 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
     const grant = readGrant(record)
     if (grant === undefined || grant.expiresAt <= clock()) return
     // Its exchange was under way when the run ended: what a run was given ends with the run.
-    const isRevoked = grant.runUid !== undefined && ended.has(grant.runUid)
+    const isRevoked = grant.run !== undefined && ended.has(grant.run)
     grants.put(grant.jti, { ...grant, isRevoked })
   }
 
   function addAuthorization(record: AuditRecord): void {
     const authorization = readAuthorization(record)
-    if (authorization === undefined || authorization.expiresAt <= clock() || ended.has(authorization.runUid)) return
-    authorizations.put(authorization.id, authorization)
+    if (authorization === undefined || authorization.expiresAt <= clock() || ended.has(authorization.run)) return
+    // One that says the same takes the place of the one before; a pod may authorise itself again and again.
+    const [oldest, ...others] = authorizations.ofRun(authorization.run)
+    if (oldest !== undefined && others.length >= maxAuthorizations - 1) authorizations.remove(oldest.digest)
+    authorizations.put(authorization.digest, authorization)
   }
 
   function revoke(jti: string): void {
@@ -76,12 +86,12 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
     if (grant !== undefined) grants.put(jti, { ...grant, isRevoked: true })
   }
 
-  function endRun({ time, data }: AuditRecord): void {
-    const runUid = runUidOf(data.run)
-    if (runUid === undefined) return
-    ended.set(runUid, new Date(time))
-    for (const { id } of authorizations.ofRun(runUid)) authorizations.remove(id)
-    for (const { jti } of grants.ofRun(runUid)) revoke(jti)
+  function endRun(record: AuditRecord): void {
+    const run = runOf(record)
+    if (run === undefined) return
+    ended.set(run, new Date(record.time))
+    for (const { digest } of authorizations.ofRun(run)) authorizations.remove(digest)
+    for (const { jti } of grants.ofRun(run)) revoke(jti)
   }
 
   return Object.freeze({
@@ -92,13 +102,13 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
       for (const jti of record.data.revoked_tokens ?? []) revoke(jti)
     },
     grant: (jti: string) => grants.get(jti),
-    grantsOfRun: (runUid: string) => grants.ofRun(runUid),
-    isRunEnded: (runUid: string) => ended.has(runUid),
-    authorizationsOfRun: (runUid: string) => authorizations.ofRun(runUid),
+    grantsOfRun: (run: string) => grants.ofRun(run),
+    isRunEnded: (run: string) => ended.has(run),
+    authorizationsOfRun: (run: string) => authorizations.ofRun(run),
     sweep(now: Date) {
       grants.sweep(now)
       authorizations.sweep(now)
-      for (const [runUid, at] of ended) if (now.getTime() - at.getTime() >= endedRunMs) ended.delete(runUid)
+      for (const [run, at] of ended) if (now.getTime() - at.getTime() >= endedRunMs) ended.delete(run)
     },
   })
 }

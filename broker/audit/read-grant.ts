@@ -1,12 +1,21 @@
-import type { AuditRecord, AuditRun } from '../../core/audit/event.ts'
+import type { AuditRecord } from '../../core/audit/event.ts'
+import { runKey } from '../../core/identity/run.ts'
 
-/** UID of the object whose end ends the run. */
-export function runUidOf(run: AuditRun | undefined): string | undefined {
-  return run?.pipeline_run_uid ?? run?.task_run_uid
+/** The run whose end ends what a record grants, or which the record ends. */
+export function runOf({ subject, data }: AuditRecord): string | undefined {
+  const { run, subject: workload, actor } = data
+  const cluster = workload?.cluster ?? actor?.cluster ?? ''
+  const place = { cluster, namespace: workload?.namespace ?? subject.slice(0, subject.indexOf('/')) }
+  if (run?.pipeline_run_uid !== undefined) {
+    return runKey(place, { kind: 'PipelineRun', name: run.pipeline_run ?? '', uid: run.pipeline_run_uid })
+  }
+  if (run?.task_run_uid === undefined) return undefined
+  return runKey(place, { kind: 'TaskRun', name: run.task_run ?? '', uid: run.task_run_uid })
 }
 
 /** The grant of a `granted` record; `undefined` when it names no token. */
-export function readGrant({ data }: AuditRecord) {
+export function readGrant(record: AuditRecord) {
+  const { data } = record
   const { token, subject } = data
   const expiresAt = readTime(token?.expires_at)
   if (token === undefined || subject === undefined || expiresAt === undefined) return undefined
@@ -15,27 +24,29 @@ export function readGrant({ data }: AuditRecord) {
     exchangeId: data.exchange_id ?? token.jti,
     audience: token.audience,
     scope: token.scope,
+    cluster: subject.cluster,
     namespace: subject.namespace,
     serviceAccount: subject.service_account,
     podUid: subject.pod_uid,
-    runUid: runUidOf(data.run),
+    run: runOf(record),
     expiresAt,
     isRevoked: false,
   }
 }
 
 /** The authorisation of an `authorized` record; `undefined` when it lacks what an authorisation is bound to. */
-export function readAuthorization({ data }: AuditRecord) {
-  const { subject, policy, run, request } = data
+export function readAuthorization(record: AuditRecord) {
+  const { data } = record
+  const { subject, policy, request } = data
   const { authorization_id: id, authorization_digest: digest } = data
-  const runUid = runUidOf(run)
+  const run = runOf(record)
   const expiresAt = readTime(data.authorization_expires_at)
-  if (id === undefined || digest === undefined || runUid === undefined || expiresAt === undefined) return undefined
+  if (id === undefined || digest === undefined || run === undefined || expiresAt === undefined) return undefined
   if (subject === undefined || policy === undefined || request?.audience === undefined) return undefined
   return {
     id,
     digest,
-    runUid,
+    run,
     expiresAt,
     cluster: subject.cluster,
     namespace: subject.namespace,
@@ -44,7 +55,7 @@ export function readAuthorization({ data }: AuditRecord) {
     provider: policy.provider,
     audience: request.audience,
     scope: request.scope ?? [],
-    into: (run?.into ?? []).map(({ task, service_account: serviceAccount }) => ({ task, serviceAccount })),
+    into: (data.run?.into ?? []).map(({ task, service_account: serviceAccount }) => ({ task, serviceAccount })),
   }
 }
 

@@ -42,6 +42,6 @@ export function createIntrospect(
     const grant = grants.grant(claims.jti)
     if (grant === undefined || grant.isRevoked || grant.audience !== claims.aud) return false
     if (grant.expiresAt <= clock()) return false
-    return grant.runUid === undefined || !grants.isRunEnded(grant.runUid)
+    return grant.run === undefined || !grants.isRunEnded(grant.run)
   }
 }

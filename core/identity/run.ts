@@ -44,6 +44,17 @@ export function runObject(run: Run): (ObjectId & { readonly kind: 'PipelineRun' 
   return run.taskRun === undefined ? undefined : { kind: 'TaskRun', ...run.taskRun }
 }
 
+/**
+ * One text for one run of all clusters. Kind, namespace and name stand beside the UID, so that what is said of a run
+ * under another name, or from another cluster, is said of another run.
+ */
+export function runKey(
+  { cluster, namespace }: { readonly cluster: string; readonly namespace: string },
+  { kind, name, uid }: ObjectId & { readonly kind: 'PipelineRun' | 'TaskRun' },
+): string {
+  return `${cluster}/${namespace}/${kind}/${name}/${uid}`
+}
+
 /** `<namespace>/<name>/<uid>` of a CustomRun, as the controller names it in `subject_token`. */
 export interface CustomRunReference extends ObjectId {
   readonly namespace: string

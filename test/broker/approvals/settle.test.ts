@@ -8,7 +8,7 @@ import { candidateOf, factsOf, policyOf, providerOf, run } from '../../core/poli
 import { problemOf } from '../../core/reason-of.ts'
 import { exchangeId, issuedAt, workload } from '../exchange-fixture.ts'
 
-const runUid = run.pipelineRun?.uid ?? ''
+const key = `main/payments/PipelineRun/${run.pipelineRun?.name}/${run.pipelineRun?.uid}`
 const seconds = (count: number) => new Date(issuedAt.getTime() + count * 1000)
 
 interface Book {
@@ -26,8 +26,8 @@ function settle(
     grant: () => undefined,
     grantsOfRun: () => [],
     sweep: () => undefined,
-    isRunEnded: (uid: string) => endedRuns.includes(uid),
-    authorizationsOfRun: (uid: string) => authorizations.filter((one) => one.runUid === uid),
+    isRunEnded: (name: string) => endedRuns.includes(name),
+    authorizationsOfRun: (name: string) => authorizations.filter((one) => one.run === name),
   }
   return createSettle({ book, clock: () => now })({
     exchangeId,
@@ -47,7 +47,7 @@ const authorization: RunAuthorization = {
   digest: 'd',
   cluster: 'main',
   namespace: 'payments',
-  runUid,
+  run: key,
   policyUid: 'uid-of-deploy',
   policyGeneration: 3,
   provider: 'builtin',
@@ -138,10 +138,9 @@ describe('createSettle', () => {
   it('grants nothing to a run whose end was reported, PipelineRun or TaskRun', () => {
     const alone = allowanceOf({ run: { ...run, pipelineRun: undefined } })
 
-    expect(problemOf(() => settle({}, { endedRuns: [runUid] })).reason).toBe('run_ended')
-    expect(problemOf(() => settle({ allowance: alone }, { endedRuns: [run.taskRun?.uid ?? ''] })).reason).toBe(
-      'run_ended',
-    )
+    expect(problemOf(() => settle({}, { endedRuns: [key] })).reason).toBe('run_ended')
+    const aloneKey = `main/payments/TaskRun/${run.taskRun?.name}/${run.taskRun?.uid}`
+    expect(problemOf(() => settle({ allowance: alone }, { endedRuns: [aloneKey] })).reason).toBe('run_ended')
     expect(settle({}, { endedRuns: ['another'] }).exchangeId).toBe(exchangeId)
   })
 
@@ -155,7 +154,7 @@ describe('createSettle', () => {
     const others = [{ ...authorization, id: 'other', audience: 'https://other.example.com' }, authorization]
 
     expect(settle({}, { authorizations: others }).authorizationId).toBe('authorization-1')
-    expect(settle({}, { authorizations: [{ ...authorization, runUid: 'another' }] }).authorizationId).toBeUndefined()
+    expect(settle({}, { authorizations: [{ ...authorization, run: 'another' }] }).authorizationId).toBeUndefined()
   })
 })
 

@@ -6,7 +6,14 @@ import { broker } from '../../core/audit/chain-fixture.ts'
 
 const start = new Date('2026-08-18T10:00:00.000Z')
 const subject = { cluster: 'prod', namespace: 'payments', service_account: 'deployer', pod_uid: 'pod-1' }
-const run = { assurance: 'verified', pipeline_run_uid: 'run-1', task_run_uid: 'task-run-1' } as const
+const run = {
+  assurance: 'verified',
+  pipeline_run: 'release',
+  pipeline_run_uid: 'run-1',
+  task_run_uid: 'task-run-1',
+} as const
+const actor = { cluster: 'prod', namespace: 'system', service_account: 'controller' }
+const release = 'prod/payments/PipelineRun/release/run-1'
 const policy = {
   name: 'p',
   namespace: 'payments',
@@ -20,9 +27,9 @@ function minutes(count: number): Date {
   return new Date(start.getTime() + count * 60_000)
 }
 
-function record(type: AuditType, data: AuditData, time = start): AuditRecord {
+function record(type: AuditType, data: AuditData, subject = 's'): AuditRecord {
   const position = { previous: GENESIS, sequence: 1, chainUid: 'c', id: 'e', source: '/s', broker } as const
-  return sealRecord({ type, subject: 's', time, data }, { ...position, durability: 'memory' }).record
+  return sealRecord({ type, subject, time: start, data }, { ...position, durability: 'memory' }).record
 }
 
 function granted(jti: string, change: Partial<AuditData> = {}, expiresAt = minutes(5)): AuditRecord {
@@ -67,13 +74,15 @@ function revoked(...jtis: string[]): AuditRecord {
   return record('dev.tokenbroker.token.revoked.v1', data)
 }
 
-function ended(runUid: string, time = start): AuditRecord {
+function ended(uid: string, change: Partial<AuditData> = {}, subject = 'payments/release'): AuditRecord {
   const data = {
     outcome: 'info',
     reason: 'run_ended',
-    run: { assurance: 'claimed', pipeline_run_uid: runUid },
+    actor,
+    run: { assurance: 'claimed', pipeline_run: 'release', pipeline_run_uid: uid },
+    ...change,
   } as const
-  return record('dev.tokenbroker.run.ended.v1', data, time)
+  return record('dev.tokenbroker.run.ended.v1', data, subject)
 }
 
 function bookOf(...records: AuditRecord[]) {
@@ -91,63 +100,64 @@ describe('createGrantBook', () => {
       exchangeId: 'x-j1',
       audience: 'https://deploy.example.com',
       scope: ['deploy:staging'],
+      cluster: 'prod',
       namespace: 'payments',
       serviceAccount: 'deployer',
       podUid: 'pod-1',
-      runUid: 'run-1',
+      run: release,
       expiresAt: minutes(5),
       isRevoked: false,
     })
-    expect(book.grantsOfRun('run-1')).toEqual([book.grant('j1')])
-    expect(book.grantsOfRun('task-run-1')).toEqual([])
+    expect(book.grantsOfRun(release)).toEqual([book.grant('j1')])
+    expect(book.grantsOfRun('prod/payments/TaskRun//task-run-1')).toEqual([])
     expect(book.grant('j2')).toBeUndefined()
   })
 
   it('takes a TaskRun that stands alone for the run, and a pod without run for none', () => {
     const book = bookOf(
-      granted('j1', { run: { assurance: 'none', task_run_uid: 'task-run-9' } }),
+      granted('j1', { run: { assurance: 'none', task_run: 'build', task_run_uid: 'task-run-9' } }),
       granted('j2', { run: { assurance: 'none' } }),
     )
 
-    expect(book.grantsOfRun('task-run-9')).toHaveLength(1)
-    expect(book.grant('j2')?.runUid).toBeUndefined()
+    expect(book.grantsOfRun('prod/payments/TaskRun/build/task-run-9')).toHaveLength(1)
+    expect(book.grant('j2')?.run).toBeUndefined()
   })
 
   it('marks what was revoked, by token and by run alike', () => {
     const book = bookOf(granted('j1'), granted('j2'), revoked('j1', 'unknown'))
 
     expect(book.grant('j1')?.isRevoked).toBe(true)
-    expect(book.grantsOfRun('run-1').map(({ isRevoked }) => isRevoked)).toEqual([true, false])
+    expect(book.grantsOfRun(release).map(({ isRevoked }) => isRevoked)).toEqual([true, false])
   })
 
   it('withdraws everything of a run that ends', () => {
     const other = { assurance: 'none', pipeline_run_uid: 'run-2' } as const
     const book = bookOf(granted('j1'), granted('j2', { run: other }), authorized('a1'), ended('run-1'))
 
-    expect(book.isRunEnded('run-1')).toBe(true)
-    expect(book.isRunEnded('run-2')).toBe(false)
+    expect(book.isRunEnded(release)).toBe(true)
+    expect(book.isRunEnded('prod/payments/PipelineRun/release/run-2')).toBe(false)
     expect(book.grant('j1')?.isRevoked).toBe(true)
     expect(book.grant('j2')?.isRevoked).toBe(false)
-    expect(book.authorizationsOfRun('run-1')).toEqual([])
+    expect(book.authorizationsOfRun(release)).toEqual([])
   })
 
   it('takes a grant that was under way when its run ended for revoked, and no authorisation', () => {
     const book = bookOf(ended('run-1'), granted('j1'), authorized('a1'))
 
     expect(book.grant('j1')?.isRevoked).toBe(true)
-    expect(book.authorizationsOfRun('run-1')).toEqual([])
+    expect(book.authorizationsOfRun(release)).toEqual([])
   })
 
   it('knows the authorisations of a run', () => {
-    const book = bookOf(authorized('a1'), authorized('a2'))
+    const book = bookOf(authorized('a1'), authorized('a2', { authorization_digest: 'e'.repeat(64) }))
 
-    expect(book.authorizationsOfRun('run-1')).toHaveLength(2)
-    expect(book.authorizationsOfRun('run-1')[0]).toEqual({
+    expect(book.authorizationsOfRun(release)).toHaveLength(2)
+    expect(book.authorizationsOfRun(release)[0]).toEqual({
       id: 'a1',
       digest: 'd'.repeat(64),
       cluster: 'prod',
       namespace: 'payments',
-      runUid: 'run-1',
+      run: release,
       policyUid: 'policy-1',
       policyGeneration: 3,
       provider: 'builtin',
@@ -158,11 +168,35 @@ describe('createGrantBook', () => {
     })
   })
 
+  it.each([
+    ['name', ended('run-1', { run: { assurance: 'claimed', pipeline_run: 'other', pipeline_run_uid: 'run-1' } })],
+    ['kind', ended('run-1', { run: { assurance: 'claimed', task_run: 'release', task_run_uid: 'run-1' } })],
+    ['namespace', ended('run-1', {}, 'other/release')],
+    ['cluster', ended('run-1', { actor: { ...actor, cluster: 'test' } })],
+  ])('leaves a run alone whose end is told under another %s', (_, each) => {
+    const book = bookOf(granted('j1'), authorized('a1'), each)
+
+    expect(book.isRunEnded(release)).toBe(false)
+    expect(book.grant('j1')?.isRevoked).toBe(false)
+    expect(book.authorizationsOfRun(release)).toHaveLength(1)
+  })
+
+  it('keeps one authorisation of those that say the same, and 256 of one run', () => {
+    const digest = (number: number) => String(number).padStart(64, '0')
+    const book = bookOf(authorized('a1'), authorized('a2'))
+    expect(book.authorizationsOfRun(release).map(({ id }) => id)).toEqual(['a2'])
+
+    for (let i = 0; i < 300; i++) book.apply(authorized(`b${i}`, { authorization_digest: digest(i) }))
+    const kept = book.authorizationsOfRun(release).map(({ id }) => id)
+    expect(kept).toHaveLength(256)
+    expect([kept[0], kept.at(-1)]).toEqual(['b44', 'b299'])
+  })
+
   it('does not take up what expired before it was read', () => {
     const book = bookOf(granted('j1', {}, start), authorized('a1', { authorization_expires_at: start.toISOString() }))
 
     expect(book.grant('j1')).toBeUndefined()
-    expect(book.authorizationsOfRun('run-1')).toEqual([])
+    expect(book.authorizationsOfRun(release)).toEqual([])
   })
 
   it('forgets what expired, and ends of runs after a day', () => {
@@ -170,14 +204,14 @@ describe('createGrantBook', () => {
 
     book.sweep(minutes(5))
     expect(book.grant('j1')).toBeUndefined()
-    expect(book.grantsOfRun('run-1').map(({ jti }) => jti)).toEqual(['j2'])
-    expect(book.authorizationsOfRun('run-1')).toHaveLength(1)
-    expect(book.isRunEnded('run-2')).toBe(true)
+    expect(book.grantsOfRun(release).map(({ jti }) => jti)).toEqual(['j2'])
+    expect(book.authorizationsOfRun(release)).toHaveLength(1)
+    expect(book.isRunEnded('prod/payments/PipelineRun/release/run-2')).toBe(true)
 
     book.sweep(minutes(24 * 60))
-    expect(book.grantsOfRun('run-1')).toEqual([])
-    expect(book.authorizationsOfRun('run-1')).toEqual([])
-    expect(book.isRunEnded('run-2')).toBe(false)
+    expect(book.grantsOfRun(release)).toEqual([])
+    expect(book.authorizationsOfRun(release)).toEqual([])
+    expect(book.isRunEnded('prod/payments/PipelineRun/release/run-2')).toBe(false)
   })
 
   it.each([
@@ -190,8 +224,8 @@ describe('createGrantBook', () => {
   ])('passes over %s', (_, each) => {
     const book = bookOf(each)
 
-    expect(book.grantsOfRun('run-1')).toEqual([])
-    expect(book.authorizationsOfRun('run-1')).toEqual([])
-    expect(book.isRunEnded('run-1')).toBe(false)
+    expect(book.grantsOfRun(release)).toEqual([])
+    expect(book.authorizationsOfRun(release)).toEqual([])
+    expect(book.isRunEnded(release)).toBe(false)
   })
 })

@@ -354,6 +354,22 @@ describe('POST /runs/end', () => {
     expect(await lastRecord()).toMatchObject({ type: 'dev.tokenbroker.run.ended.v1', subject: `${namespace}/gone` })
   })
 
+  it('does not end a run that goes on when its end is told under another name, kind or namespace', async () => {
+    const { token, pipelineRun } = startRun(broker.kube)
+    const { uid, name } = pipelineRun.metadata
+    const controller = tokenOf(broker.kube, 'controller')
+
+    for (const run of [
+      `${namespace}/PipelineRun/gone/${uid}`,
+      `${namespace}/TaskRun/${name}/${uid}`,
+      `other/PipelineRun/${name}/${uid}`,
+    ]) {
+      await broker.post('/runs/end', { run }, controller)
+    }
+
+    expect(await granted(token)).toBeTypeOf('string')
+  })
+
   it('ends a TaskRun that stands alone', async () => {
     const { taskRun } = startRun(broker.kube)
     const { name, uid } = taskRun.metadata

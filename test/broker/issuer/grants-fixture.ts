@@ -7,7 +7,7 @@ type Grants = Pick<GrantBook, 'grant' | 'isRunEnded'>
 export function grantsInMemory(grants: readonly LiveGrant[], endedRuns: readonly string[] = []): Grants {
   return {
     grant: (jti) => grants.find((grant) => grant.jti === jti),
-    isRunEnded: (runUid) => endedRuns.includes(runUid),
+    isRunEnded: (run) => endedRuns.includes(run),
   }
 }
 
@@ -16,10 +16,11 @@ export const deployGrant: LiveGrant = {
   exchangeId: deployClaims.jti,
   audience: deployClaims.aud,
   scope: ['deploy:staging', 'image:push'],
+  cluster: 'main',
   namespace: 'payments',
   serviceAccount: 'deployer',
   podUid: 'pod-1',
-  runUid: 'run-1',
+  run: 'run-1',
   expiresAt: later(300),
   isRevoked: false,
 }

@@ -51,7 +51,7 @@ describe('introspect', () => {
   })
 
   it('takes a token that belongs to no run', async () => {
-    expect(await introspectIn({ grants: [{ ...deployGrant, runUid: undefined }] })).toMatchObject({ active: true })
+    expect(await introspectIn({ grants: [{ ...deployGrant, run: undefined }] })).toMatchObject({ active: true })
   })
 
   const inactive: Record<string, Situation> = {
