@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '../core/clock.ts'
 import { createExpiringCache } from '../core/expiring-cache.ts'
 import { type Run, runObject } from '../core/identity/run.ts'
+import type { WorkloadClaims } from '../core/identity/workload.ts'
 import { createSharedDeadline } from '../core/io/deadline.ts'
 import type { AccessReviewResult, KubeClient } from '../core/io/kube/api.ts'
 import type { BrokerConfig } from './config.ts'
@@ -55,7 +56,7 @@ export function createCluster({ config, kube, clock, log }: Deps): Cluster {
       askScopeAccess: createAskScopeAccess(kube, access),
       walkPod: (workload) =>
         walks.get(
-          workload.pod.uid,
+          walkedBy(workload),
           // A shared answer has its own deadline, not that of the caller who happened to ask first.
           () => walkPod(workload, kube, walkDeadline()),
           isComplete,
@@ -64,6 +65,11 @@ export function createCluster({ config, kube, clock, log }: Deps): Cluster {
     },
   }
   return Object.freeze(cluster)
+}
+
+/** All of a workload that the walk compares: an answer for one token must not stand for another. */
+function walkedBy({ namespace, pod, serviceAccount, node }: WorkloadClaims): string {
+  return `${namespace} ${pod.name} ${pod.uid} ${serviceAccount.name} ${node?.name}`
 }
 
 /** A pod without a run is asked about again: Tekton writes the far end of a link a moment after the near one. */

@@ -17,7 +17,7 @@ export interface ExpiringCache<V> {
 
 interface Entry<V> {
   readonly value: Promise<V>
-  readonly expiresAtMs: number
+  readonly askedAtMs: number
 }
 
 /** A bounded cache of positive answers. When it is full the oldest entry goes. */
@@ -28,8 +28,14 @@ export function createExpiringCache<V>({ ttlMs, maxEntries, clock }: Options): E
     if (entries.get(key) === entry) entries.delete(key)
   }
 
+  /** A clock that was put back must not keep an answer alive: one from the future is as good as none. */
+  function isFresh({ askedAtMs }: Entry<V>): boolean {
+    const ageMs = clock().getTime() - askedAtMs
+    return ageMs >= 0 && ageMs < ttlMs
+  }
+
   function start(key: string, load: () => Promise<V>, mayKeep: (value: V) => boolean): Promise<V> {
-    const entry: Entry<V> = { value: load(), expiresAtMs: clock().getTime() + ttlMs }
+    const entry: Entry<V> = { value: load(), askedAtMs: clock().getTime() }
     entries.delete(key)
     entries.set(key, entry)
     const [oldest] = entries.keys()
@@ -46,7 +52,7 @@ export function createExpiringCache<V>({ ttlMs, maxEntries, clock }: Options): E
   return Object.freeze({
     get(key: string, load: () => Promise<V>, mayKeep: (value: V) => boolean = () => true): Promise<V> {
       const entry = entries.get(key)
-      if (entry !== undefined && entry.expiresAtMs > clock().getTime()) return entry.value
+      if (entry !== undefined && isFresh(entry)) return entry.value
       return start(key, load, mayKeep)
     },
     delete(key: string): void {

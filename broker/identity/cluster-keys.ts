@@ -72,12 +72,13 @@ export function createClusterKeys({ fetchJwks, clock }: Deps): ClusterKeys {
   }
 
   function age(): number {
-    return snapshot === undefined ? Number.POSITIVE_INFINITY : clock().getTime() - snapshot.fetchedAtMs
+    // By its distance, so that a clock that is put back makes keys old and not young for ever.
+    return snapshot === undefined ? Number.POSITIVE_INFINITY : Math.abs(clock().getTime() - snapshot.fetchedAtMs)
   }
 
   async function find(kid: string): Promise<ClusterKey> {
     const needsRefresh = age() > freshForMs || !snapshot?.keys.has(kid)
-    const mayAsk = snapshot === undefined || clock().getTime() - lastAttemptMs >= cooldownMs
+    const mayAsk = snapshot === undefined || Math.abs(clock().getTime() - lastAttemptMs) >= cooldownMs
     if (needsRefresh && (mayAsk || inFlight !== undefined)) await refreshOnce().catch(ignoreWhileFresh(age))
     if (snapshot === undefined || age() > lastGoodForMs) {
       throw new Problem('kubernetes_unavailable', { detail: 'no key set of the cluster at hand' })

@@ -35,6 +35,16 @@ describe('createCluster', () => {
     expect(walks(world)).toBe(2)
   })
 
+  it('does not answer for another account with the run it remembers of the pod', async () => {
+    await using world = await startWorld()
+    const { facts } = clusterOf(world)
+    const workload = podWorkload(createRun(world.kube).pod)
+    await facts.walkPod(workload, signal)
+
+    const other = { ...workload, serviceAccount: { ...workload.serviceAccount, name: 'builder' } } as Workload
+    await expect(facts.walkPod(other, signal)).rejects.toMatchObject({ reason: 'workload_mismatch' })
+  })
+
   it('asks again about a pod whose run was not there yet', async () => {
     await using world = await startWorld()
     const { facts } = clusterOf(world)

@@ -25,6 +25,15 @@ describe('createExpiringCache', () => {
     expect([first, second, third, loads]).toEqual(['a', 'a', 'c', ['a', 'c']])
   })
 
+  it('keeps nothing alive when the clock is put back', async () => {
+    const { time, cache, load } = cacheOf()
+    time.ms = 3_600_000
+    await cache.get('k', load('a'))
+
+    time.ms = 0
+    expect(await cache.get('k', load('b'))).toBe('b')
+  })
+
   it('counts the age from the question, not from the answer', async () => {
     const { time, cache, load } = cacheOf()
     const slow = Promise.withResolvers<string>()

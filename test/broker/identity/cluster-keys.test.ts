@@ -205,4 +205,17 @@ describe('createClusterKeys', () => {
   it('knows no kid by inheritance', async () => {
     expect((await rejection(keysOf(rsa).find('__proto__'))).reason).toBe('subject_token_key')
   })
+
+  it('asks again when the clock was put back, for known keys and for new ones', async () => {
+    const { time, asked, find, publish } = keysOf(rsa)
+    await find('rsa')
+
+    time.ms -= hour
+    publish(rsa, ec)
+    await find('ec')
+    expect(asked).toHaveLength(2)
+    time.ms -= hour
+    await find('rsa')
+    expect(asked).toHaveLength(3)
+  })
 })
