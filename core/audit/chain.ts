@@ -119,10 +119,10 @@ function splice(text: string, attestation: Attestation, sealed: AuditAttestation
 
 /** The data as it is, then with less and less of what an investigation can miss most easily. */
 function* everShorter(data: AuditData): Generator<AuditData> {
+  if (data.detail === undefined) yield data
+  else if (data.detail.length <= maxDetailLength) yield { ...data, detail: data.detail.toWellFormed() }
+  else yield { ...data, detail: shorten(data.detail, maxDetailLength), truncated: ['detail'] }
   const { detail, other_policies: _others, ...rest } = data
-  if (detail === undefined) yield data
-  else if (detail.length <= maxDetailLength) yield { ...data, detail: detail.toWellFormed() }
-  else yield { ...data, detail: shorten(detail, maxDetailLength), truncated: ['detail'] }
   const brief = detail === undefined ? rest : { ...rest, detail: shorten(detail, 256) }
   yield { ...brief, truncated: ['detail', 'other_policies'] }
   const bare = withoutRbac(brief)

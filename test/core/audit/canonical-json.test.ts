@@ -38,6 +38,22 @@ describe('canonicalJson', () => {
     )
   })
 
+  it('sorts any number of names by UTF-16 code units', () => {
+    const names = fc.uniqueArray(fc.string({ unit: 'grapheme' }), { maxLength: 80, size: 'max' })
+
+    fc.assert(
+      fc.property(names, (all) => {
+        const text = canonicalJson(Object.fromEntries(all.map((name) => [name, 0])))
+        expect(text).toBe(
+          `{${all
+            .toSorted()
+            .map((name) => `${JSON.stringify(name)}:0`)
+            .join(',')}}`,
+        )
+      }),
+    )
+  })
+
   it('sorts the names of RFC 8785 §3.2.3 by UTF-16 code units', () => {
     const value = {
       '€': 'Euro Sign',
