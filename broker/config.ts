@@ -8,7 +8,7 @@ const isDistinct = (texts: readonly string[]) => new Set(texts).size === texts.l
 const isLoopback = (address: string) => address === '127.0.0.1' || address === '::1'
 
 const listener = z.strictObject({
-  address: z.union([z.ipv4(), z.ipv6()]).describe('Address to listen on.'),
+  address: z.union([z.ipv4(), z.ipv6()], 'expected an IPv4 or IPv6 address').describe('Address to listen on.'),
   port: port.describe('Port; 0 takes a free one.'),
   tls: z
     .strictObject({

@@ -21,9 +21,18 @@ export function parseConfig<S extends z.ZodType>(schema: S, document: unknown): 
     ok: false,
     issues: parsed.error.issues.map((issue) => ({
       key: issue.path.length === 0 ? '(whole file)' : issue.path.map(String).join('.'),
-      expectation: issue.message,
+      expectation: expectationOf(issue, document),
     })),
   }
+}
+
+function expectationOf(issue: z.core.$ZodIssue, document: unknown): string {
+  const value = issue.path.reduce<unknown>((found, step) => (isRecord(found) ? found[step] : undefined), document)
+  return issue.code === 'invalid_type' && value === undefined ? `missing: expected ${issue.expected}` : issue.message
+}
+
+function isRecord(value: unknown): value is Readonly<Record<PropertyKey, unknown>> {
+  return typeof value === 'object' && value !== null
 }
 
 /** The problems as a person reads them, one line each, with an example of a file that works. */
