@@ -2,6 +2,7 @@ import { createServer as createHttpServer, type RequestListener, type Server, ty
 import { createServer as createHttpsServer } from 'node:https'
 import { isIPv6 } from 'node:net'
 import type { Clock } from '../clock.ts'
+import { keepRoom } from './connection-room.ts'
 import { createDrain } from './drain.ts'
 import { type ListenOn, listen, portOf } from './listen.ts'
 import { answerBrokenRequest, guardRequests, refuseExpectation } from './request-guard.ts'
@@ -19,6 +20,8 @@ export interface ServerLimits {
   /** A socket without a byte in either direction for so long is closed: slow readers of answers, dead peers. */
   readonly silenceTimeoutMs: number
   readonly maxConnections: number
+  /** Connections of one address, so that no client takes them all; loopback is not counted. */
+  readonly maxConnectionsPerAddress: number
   readonly maxHeaderBytes: number
   readonly maxHeaders: number
   /** After so many requests a socket is closed, so that load spreads over replicas again. */
@@ -31,6 +34,7 @@ export const defaultLimits: ServerLimits = {
   keepAliveTimeoutMs: 65_000,
   silenceTimeoutMs: 120_000,
   maxConnections: 1024,
+  maxConnectionsPerAddress: 256,
   maxHeaderBytes: 16 * 1024,
   maxHeaders: 64,
   maxRequestsPerSocket: 10_000,
@@ -76,6 +80,7 @@ export async function startServer(handler: RequestListener, options: StartOption
   const server = createServer(guarded, limits, certificates?.initial)
   server.on('clientError', answerBrokenRequest)
   server.on('checkExpectation', refuseExpectation)
+  keepRoom(server, limits)
   drain.attach(server)
   await listen(server, options)
   // From here on an error of the server itself (out of descriptors) must not end the process.

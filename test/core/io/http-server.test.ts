@@ -237,6 +237,26 @@ describe('close', () => {
   })
 })
 
+describe('a server that is nearly full', () => {
+  it('closes sockets that wait for a next request, and answers who has one', async (context) => {
+    let finished = 0
+    const handler: RequestListener = (request, response) => {
+      response.once('finish', () => {
+        finished += 1
+      })
+      hello(request, response)
+    }
+    const server = await started(context, handler, { limits: { maxConnections: 10 } })
+    const idle = Array.from({ length: 9 }, () => exchange(server.port, lines('GET / HTTP/1.1', 'Host: a')))
+    await expect.poll(() => finished).toBe(9)
+
+    const answer = await exchange(server.port, lines('GET / HTTP/1.1', 'Host: a', 'Connection: close'))
+
+    expect(answer).toContain('200 OK')
+    expect((await Promise.all(idle)).every((one) => one.includes('200 OK'))).toBe(true)
+  })
+})
+
 function openSocket(port: number): Promise<Socket> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => resolve(socket))
