@@ -65,6 +65,7 @@ export async function startBroker(deps: Deps): Promise<void> {
   const { listeners } = config
   const onError = (err: unknown) => log.error({ err }, 'listener failed')
   const metricsApp = createMetricsApp({
+    notLive: () => notLive(journal),
     notReady: () => notReady(journal, clusters, shutdown.signal),
     metrics: async () => {
       metrics.auditHealth(journal.health())
@@ -143,6 +144,11 @@ async function listen(name: string, starting: Promise<RunningServer>, log: Logge
   const server = await starting
   log.info({ listener: name, url: server.url }, 'listening')
   return server
+}
+
+/** A journal that failed stays failed, as nobody knows what its file holds: the next start looks. */
+function notLive(journal: Journal): readonly string[] {
+  return journal.health().reason === 'failed' ? ['the audit journal has failed'] : []
 }
 
 function notReady(journal: Journal, clusters: readonly Cluster[], stopping: AbortSignal): readonly string[] {

@@ -3,21 +3,25 @@ import type { Problem } from '../../core/problem.ts'
 import { createBareApp, sealApp } from './bare-app.ts'
 
 interface Deps {
+  /** What only a restart mends, each a sentence; empty while the process is of use. Default: nothing. */
+  readonly notLive?: () => readonly string[]
   /** What keeps the broker from working, each a sentence; empty when it is ready. */
   readonly notReady: () => readonly string[]
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
   readonly onError: (problem: Problem) => void
 }
 
-/** `/livez`, `/readyz`, `/metrics`. Live means the event loop turns; ready means an exchange could end in a token. */
-export function createMetricsApp({ notReady, metrics, onError }: Deps): Express {
+/**
+ * `/livez`, `/readyz`, `/metrics`. Live means that the event loop turns and that nothing has failed for good; ready means
+ * that an exchange could end in a token.
+ */
+export function createMetricsApp({ notLive = () => [], notReady, metrics, onError }: Deps): Express {
   const app = createBareApp()
   app.get('/livez', (_request: Request, response: Response) => {
-    plain(response, 200, 'ok\n')
+    verdict(response, notLive())
   })
   app.get('/readyz', (_request: Request, response: Response) => {
-    const reasons = notReady()
-    plain(response, reasons.length === 0 ? 200 : 503, reasons.length === 0 ? 'ok\n' : `${reasons.join('\n')}\n`)
+    verdict(response, notReady())
   })
   app.get('/metrics', async (_request: Request, response: Response) => {
     const { contentType, text } = await metrics()
@@ -26,6 +30,9 @@ export function createMetricsApp({ notReady, metrics, onError }: Deps): Express 
   return sealApp(app, onError)
 }
 
-function plain(response: Response, status: number, text: string): void {
-  response.writeHead(status, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' }).end(text)
+function verdict(response: Response, reasons: readonly string[]): void {
+  const isGood = reasons.length === 0
+  const text = isGood ? 'ok\n' : `${reasons.join('\n')}\n`
+  response.writeHead(isGood ? 200 : 503, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' })
+  response.end(text)
 }

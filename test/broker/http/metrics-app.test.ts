@@ -3,13 +3,19 @@ import { createMetricsApp } from '../../../broker/http/metrics-app.ts'
 import { type RunningServer, startServer } from '../../../core/io/http-server.ts'
 import type { Problem } from '../../../core/problem.ts'
 
-const state: { reasons: readonly string[]; metrics: () => Promise<{ contentType: string; text: string }> } = {
+const state: {
+  failures: readonly string[]
+  reasons: readonly string[]
+  metrics: () => Promise<{ contentType: string; text: string }>
+} = {
+  failures: [],
   reasons: [],
   metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: 'up 1\n' }),
 }
 const errors: Problem[] = []
 
 const app = createMetricsApp({
+  notLive: () => state.failures,
   notReady: () => state.reasons,
   metrics: () => state.metrics(),
   onError: (problem) => errors.push(problem),
@@ -21,6 +27,7 @@ beforeAll(async () => {
 })
 afterAll(async () => await server.close(100))
 beforeEach(() => {
+  state.failures = []
   state.reasons = []
   errors.length = 0
 })
@@ -40,6 +47,12 @@ describe('createMetricsApp', () => {
     state.reasons = ['stopping']
 
     expect(await get('/livez')).toMatchObject({ status: 200, text: 'ok\n', type: 'text/plain; charset=utf-8' })
+  })
+
+  it('says that it does not live when only a restart helps', async () => {
+    state.failures = ['the audit journal has failed']
+
+    expect(await get('/livez')).toMatchObject({ status: 503, text: 'the audit journal has failed\n' })
   })
 
   it('says that it is ready', async () => {
