@@ -36,7 +36,7 @@ export function createPolicyDirectory(path: string): PolicyDirectory {
 
   return Object.freeze({
     async publish(files: FileSet): Promise<void> {
-      await makeDirectory(path)
+      if (await makeDirectory(path)) linked = []
       sequence += 1
       const version = `..v${sequence}`
       try {
@@ -74,9 +74,19 @@ async function writeVersion(path: string, files: FileSet): Promise<void> {
   await chmod(path, 0o555)
 }
 
-async function makeDirectory(path: string): Promise<void> {
-  await mkdir(path, { recursive: true })
+/**
+ * A link in its place, which a step with a writable mount could make, would lead the token elsewhere.
+ *
+ * @returns true when it was not there
+ */
+async function makeDirectory(path: string): Promise<boolean> {
+  const isNew = !(await isRealDirectory(path))
+  if (isNew) {
+    await rm(path, { force: true })
+    await mkdir(path)
+  }
   await chmod(path, 0o755)
+  return isNew
 }
 
 async function removeVersion(path: string): Promise<void> {

@@ -172,6 +172,23 @@ describe('openTokenDirectory', () => {
     expect(await readdir(elsewhere)).toEqual(['precious'])
   })
 
+  it('follows no link that took the place of its directory, and makes up for one that is gone', async () => {
+    const elsewhere = join(root, 'elsewhere')
+    await mkdir(elsewhere, { mode: 0o700 })
+    const directory = await openTokenDirectory(root, ['deploy'])
+    await directory.publish('deploy', files(1))
+
+    await rm(join(root, 'deploy'), { recursive: true })
+    await symlink(elsewhere, join(root, 'deploy'))
+    await directory.publish('deploy', files(2))
+    expect(await readFile(join(root, 'deploy/token'), 'utf8')).toBe('token-2')
+    expect([await readdir(elsewhere), await mode('elsewhere')]).toEqual([[], '700'])
+
+    await rm(join(root, 'deploy'), { recursive: true })
+    await directory.publish('deploy', files(3))
+    expect(await readFile(join(root, 'deploy/token'), 'utf8')).toBe('token-3')
+  })
+
   it('clears everything', async () => {
     const directory = await openTokenDirectory(root, ['deploy', 'api'])
     await directory.publish('deploy', files(1))
