@@ -149,7 +149,7 @@ describe('the broker process', { timeout: 60_000 }, () => {
     expect(last).toMatchObject({ status: 503, body: { error: 'temporarily_unavailable' } })
     expect(last.body).not.toHaveProperty('access_token')
     expect(await broker.readiness()).toEqual([503, 'the audit journal cannot be written: failed\n'])
-    expect((await fetch(`${broker.urls.metrics}/livez`)).status).toBe(200)
+    expect((await fetch(`${broker.urls.metrics}/livez`)).status).toBe(503)
     expect(await (await fetch(`${broker.urls.metrics}/metrics`)).text()).toContain('\ntokenbroker_audit_writable 0\n')
     broker.kill('SIGTERM')
     expect(await broker.exited).toBe(1)
