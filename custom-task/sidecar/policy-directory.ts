@@ -80,11 +80,10 @@ async function writeVersion(path: string, files: FileSet): Promise<void> {
  * @returns true when it was not there
  */
 async function makeDirectory(path: string): Promise<boolean> {
-  const isNew = !(await isRealDirectory(path))
-  if (isNew) {
-    await rm(path, { force: true })
-    await mkdir(path)
-  }
+  const found = await lstat(path).catch(() => undefined)
+  const isNew = !found?.isDirectory()
+  if (found?.isSymbolicLink()) await unlink(path)
+  if (isNew) await mkdir(path)
   await chmod(path, 0o755)
   return isNew
 }
