@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts'
 import { type KubeClient, resources } from '../../core/io/kube/api.ts'
 import { createInformer } from '../../core/io/kube/informer.ts'
 import { createWorkQueue } from '../../core/io/kube/work-queue.ts'
+import type { Policy } from '../../core/policy/allowance.ts'
 import { parsePolicy, parseProvider } from './parse-objects.ts'
 import type { PolicyStore } from './policy-store.ts'
 import { createStatusWriter, policyKey, providerKey } from './status-writer.ts'
@@ -22,11 +23,16 @@ export interface WatchedPolicies extends PolicyStore {
 export function watchPolicies({ kube, log, clock }: Deps): WatchedPolicies {
   const stopping = new AbortController()
   let isJudging = false
+  /** Lists that were asked for, each until a policy of its namespace changes: every exchange asks for one. */
+  const ofNamespace = new Map<string, readonly Policy[]>()
   const policies = createInformer({
     client: kube,
     resource: resources.tokenPolicies,
     parse: parsePolicy,
-    onChange: ({ value }) => judge(policyKey(value.value)),
+    onChange({ value: { value } }) {
+      ofNamespace.delete(value.namespace)
+      judge(policyKey(value))
+    },
     log,
   })
   const providers = createInformer({
@@ -65,9 +71,15 @@ export function watchPolicies({ kube, log, clock }: Deps): WatchedPolicies {
     for (const { value } of policies.list()) judge(policyKey(value))
   }
 
+  function policiesOf(namespace: string): readonly Policy[] {
+    const known = ofNamespace.get(namespace) ?? policies.list(namespace).map(({ value }) => value)
+    ofNamespace.set(namespace, known)
+    return known
+  }
+
   return Object.freeze({
     isSynced: () => policies.hasSynced() && providers.hasSynced(),
-    policies: (namespace: string) => policies.list(namespace).map(({ value }) => value),
+    policies: policiesOf,
     provider: (name: string) => providers.get({ name })?.value,
     start(): void {
       policies.start()
