@@ -5,6 +5,8 @@ import type { VerifyWorkload } from './identity/verify.ts'
 
 /** A ServiceAccount that the configuration gives a right. */
 export interface AllowedCaller {
+  /** Default: any cluster, for those who act for their own cluster only. */
+  readonly cluster?: string | undefined
   readonly namespace: string
   readonly serviceAccount: string
 }
@@ -31,7 +33,11 @@ export async function authenticateCaller(
 }
 
 export function isSameAccount(workload: Workload, allowed: AllowedCaller | undefined): boolean {
-  return workload.namespace === allowed?.namespace && workload.serviceAccount.name === allowed.serviceAccount
+  return (
+    workload.namespace === allowed?.namespace &&
+    workload.serviceAccount.name === allowed.serviceAccount &&
+    (allowed.cluster === undefined || allowed.cluster === workload.cluster)
+  )
 }
 
 /** @throws Problem `caller_not_allowed` for everybody but the configured controller */

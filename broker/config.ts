@@ -48,78 +48,96 @@ const cluster = z.strictObject({
 })
 
 const caller = z.strictObject({
+  cluster: name
+    .optional()
+    .describe('Cluster of the caller, by its name in clusters; required where there are several.'),
   namespace: name.describe('Namespace of the caller.'),
   serviceAccount: name.describe('ServiceAccount of the caller.'),
   audiences: z.array(z.string().min(1).max(512)).min(1).max(64).describe('Audiences it may ask about.'),
 })
 
+/** A namespace and an account of one name may exist in every cluster, and belong to somebody else in each. */
+const saysCluster = ({ clusters, introspection }: { clusters: readonly { name: string }[]; introspection: Callers }) =>
+  introspection.callers.every(({ cluster: named }) =>
+    named === undefined ? clusters.length === 1 : clusters.some((one) => one.name === named),
+  )
+
+interface Callers {
+  readonly callers: readonly { readonly cluster?: string | undefined }[]
+}
+
 /** The broker's configuration file. Every key is in docs/reference/broker-config.md. */
-export const brokerConfig = z.strictObject({
-  name: name.default('tokenbroker').describe('Name of this broker in records; the pod name where there are several.'),
-  issuer: issuer.describe('Issuer URL of the tokens; also the audience that pods ask for in their projected token.'),
-  tokenUrl: issuer
-    .optional()
-    .describe('URL of the token listener, for the metadata documents. Default: the issuer URL.'),
-  listeners: z.strictObject({
-    token: tlsListener.describe('/token, /authorize, /introspect, /revoke, /runs/end.'),
-    discovery: listener.describe('Metadata and keys; may be public, so clear text is allowed (behind an ingress).'),
-    metrics: listener.describe('/livez, /readyz, /metrics.'),
-  }),
-  clusters: z
-    .array(cluster)
-    .min(1)
-    .max(32)
-    .refine((all) => isDistinct(all.map((one) => one.name)), 'two clusters have one name')
-    .refine(
-      (all) => isDistinct(all.map((one) => one.issuer)),
-      'two clusters have one issuer, so their tokens cannot be told apart: give one of them another --service-account-issuer',
-    )
-    .describe('Clusters whose pods may ask.'),
-  controller: z
-    .strictObject({
-      namespace: name.describe('Namespace of the controller.'),
-      serviceAccount: name.describe('ServiceAccount of the controller.'),
-    })
-    .optional()
-    .describe('Who may act for CustomRuns and report the end of runs. Without it nobody may.'),
-  keys: z.strictObject({ directory: path.describe('Directory of the signing keys; made at the first start.') }),
-  audit: z.strictObject({
-    directory: path.describe('Directory of the journal; a volume of its own that outlives the pod.'),
-    durability: z
-      .enum(['fdatasync', 'memory'])
-      .default('fdatasync')
-      .describe('memory loses records when the process dies: for measurements only.'),
-    acceptNewEpoch: z
-      .boolean()
-      .default(false)
-      .describe('Start a new chain although the old one cannot be verified; recorded. For one start after damage.'),
-  }),
-  introspection: z
-    .strictObject({ callers: z.array(caller).max(256).describe('Who may introspect tokens of which audiences.') })
-    .default({ callers: [] })
-    .describe('Callers of /introspect.'),
-  limits: z
-    .strictObject({
-      requestsPerSecondPerPod: z.number().positive().max(1_000_000).default(20).describe('Rate of one pod.'),
-      burstPerPod: z.number().min(1).max(1_000_000).default(40).describe('Requests a pod may make at once.'),
-      requestsPerSecondPerNamespace: z
-        .number()
-        .positive()
-        .max(1_000_000)
-        .default(200)
-        .describe('Rate of one namespace.'),
-      burstPerNamespace: z
-        .number()
-        .min(1)
-        .max(1_000_000)
-        .default(400)
-        .describe('Requests a namespace may make at once.'),
-      requestTimeoutMs: z.int().min(100).max(60_000).default(8000).describe('Longest time for one request.'),
-    })
-    .prefault({})
-    .describe('Limits of the token listener.'),
-  shutdownGraceSeconds: z.number().positive().max(600).default(20).describe('Time for running requests at SIGTERM.'),
-})
+export const brokerConfig = z
+  .strictObject({
+    name: name.default('tokenbroker').describe('Name of this broker in records; the pod name where there are several.'),
+    issuer: issuer.describe('Issuer URL of the tokens; also the audience that pods ask for in their projected token.'),
+    tokenUrl: issuer
+      .optional()
+      .describe('URL of the token listener, for the metadata documents. Default: the issuer URL.'),
+    listeners: z.strictObject({
+      token: tlsListener.describe('/token, /authorize, /introspect, /revoke, /runs/end.'),
+      discovery: listener.describe('Metadata and keys; may be public, so clear text is allowed (behind an ingress).'),
+      metrics: listener.describe('/livez, /readyz, /metrics.'),
+    }),
+    clusters: z
+      .array(cluster)
+      .min(1)
+      .max(32)
+      .refine((all) => isDistinct(all.map((one) => one.name)), 'two clusters have one name')
+      .refine(
+        (all) => isDistinct(all.map((one) => one.issuer)),
+        'two clusters have one issuer, so their tokens cannot be told apart: give one of them another --service-account-issuer',
+      )
+      .describe('Clusters whose pods may ask.'),
+    controller: z
+      .strictObject({
+        namespace: name.describe('Namespace of the controller.'),
+        serviceAccount: name.describe('ServiceAccount of the controller.'),
+      })
+      .optional()
+      .describe('Who may act for CustomRuns and report the end of runs. Without it nobody may.'),
+    keys: z.strictObject({ directory: path.describe('Directory of the signing keys; made at the first start.') }),
+    audit: z.strictObject({
+      directory: path.describe('Directory of the journal; a volume of its own that outlives the pod.'),
+      durability: z
+        .enum(['fdatasync', 'memory'])
+        .default('fdatasync')
+        .describe('memory loses records when the process dies: for measurements only.'),
+      acceptNewEpoch: z
+        .boolean()
+        .default(false)
+        .describe('Start a new chain although the old one cannot be verified; recorded. For one start after damage.'),
+    }),
+    introspection: z
+      .strictObject({ callers: z.array(caller).max(256).describe('Who may introspect tokens of which audiences.') })
+      .default({ callers: [] })
+      .describe('Callers of /introspect.'),
+    limits: z
+      .strictObject({
+        requestsPerSecondPerPod: z.number().positive().max(1_000_000).default(20).describe('Rate of one pod.'),
+        burstPerPod: z.number().min(1).max(1_000_000).default(40).describe('Requests a pod may make at once.'),
+        requestsPerSecondPerNamespace: z
+          .number()
+          .positive()
+          .max(1_000_000)
+          .default(200)
+          .describe('Rate of one namespace.'),
+        burstPerNamespace: z
+          .number()
+          .min(1)
+          .max(1_000_000)
+          .default(400)
+          .describe('Requests a namespace may make at once.'),
+        requestTimeoutMs: z.int().min(100).max(60_000).default(8000).describe('Longest time for one request.'),
+      })
+      .prefault({})
+      .describe('Limits of the token listener.'),
+    shutdownGraceSeconds: z.number().positive().max(600).default(20).describe('Time for running requests at SIGTERM.'),
+  })
+  .refine(saysCluster, {
+    message: 'every caller needs the name of its cluster where there are several, and one that is listed in clusters',
+    path: ['introspection', 'callers'],
+  })
 
 export type BrokerConfig = z.output<typeof brokerConfig>
 

@@ -32,6 +32,25 @@ describe('brokerConfig', () => {
     })
   })
 
+  it.each<[string, object, boolean]>([
+    ['no cluster, where there is one', {}, true],
+    ['one that is listed', { cluster: 'other' }, true],
+    ['one that is not listed', { cluster: 'third' }, false],
+  ])('takes introspection callers that name %s', (what, named, isTaken) => {
+    const callers = [{ namespace: 'a', serviceAccount: 'b', audiences: ['c'], ...named }]
+    const clusters = [cluster, { name: 'other', issuer: 'https://other.example.com' }]
+    const changes = { introspection: { callers }, clusters: what.startsWith('no') ? [cluster] : clusters }
+
+    expect(keysOf(changes)).toEqual(isTaken ? [] : ['introspection.callers'])
+  })
+
+  it('refuses introspection callers without a cluster where there are several', () => {
+    const clusters = [cluster, { name: 'other', issuer: 'https://other.example.com' }]
+    const callers = [{ namespace: 'a', serviceAccount: 'b', audiences: ['c'] }]
+
+    expect(keysOf({ clusters, introspection: { callers } })).toEqual(['introspection.callers'])
+  })
+
   it.each<[string, Readonly<Record<string, unknown>>]>([
     ['clear text on loopback', { listeners: { token: loopback, discovery: loopback, metrics: loopback } }],
     [
