@@ -48,12 +48,13 @@ function isIssuedTo(caller: Workload, grant: LiveGrant): boolean {
 function entry(grant: LiveGrant, caller: Workload, isController: boolean, time: Date): AuditEntry {
   return {
     type: 'dev.tokenbroker.token.revoked.v1',
-    subject: `${grant.namespace}/${caller.pod.name}`,
+    subject: grant.subject,
     time,
     data: {
       outcome: 'info',
       reason: isController ? 'revoked_by_controller' : 'revoked_by_workload',
       exchange_id: grant.exchangeId,
+      subject: { cluster: grant.cluster, namespace: grant.namespace, service_account: grant.serviceAccount },
       actor: describeWorkload(caller),
       request: { door: 'revoke', audience: grant.audience },
       revoked_tokens: [grant.jti],

@@ -20,7 +20,7 @@ import { TokenFileError, type TokenSource } from './broker-client-token-file.ts'
 const retries = 2
 
 export interface BrokerClientDeps {
-  /** The broker's issuer URL; `/token` and the others are below it. */
+  /** URL of the broker's token listener; `/token` and the others are below it. */
   readonly url: string
   /** The caller's own projected ServiceAccount token. */
   readonly ownToken: TokenSource

@@ -7,6 +7,8 @@ import { readAuthorization, readGrant, runOf } from './read-grant.ts'
 export interface LiveGrant {
   readonly jti: string
   readonly exchangeId: string
+  /** Line of the stream that it belongs to: `<namespace>/<run or pod>`. */
+  readonly subject: string
   readonly audience: string
   readonly scope: readonly string[]
   readonly cluster: string

@@ -22,6 +22,7 @@ export function readGrant(record: AuditRecord) {
   return {
     jti: token.jti,
     exchangeId: data.exchange_id ?? token.jti,
+    subject: record.subject,
     audience: token.audience,
     scope: token.scope,
     cluster: subject.cluster,

@@ -16,7 +16,7 @@ export const configFields = {
     example: '{"url": "https://tokenbroker.tokenbroker.svc"}',
   },
   'broker.url': {
-    meaning: "The broker's issuer URL.",
+    meaning: "URL of the broker's token listener.",
     expectation: 'an https URL without query, fragment or user (plain http on loopback only)',
     example: '"https://tokenbroker.tokenbroker.svc"',
   },

@@ -46,7 +46,7 @@ async function parseText(text: string, name: string): Promise<unknown> {
   try {
     if (text.trimStart().startsWith('{')) return JSON.parse(text)
     const { parse } = await import('yaml')
-    return parse(text, { maxAliasCount: 0 })
+    return parse(text, { maxAliasCount: 0, logLevel: 'error' })
   } catch {
     // The parser's own message would quote the text.
     throw new ConfigError([{ key: name, expectation: 'YAML or JSON', example: '{"broker": {…}, "steps": […]}' }])

@@ -98,6 +98,7 @@ describe('createGrantBook', () => {
     expect(book.grant('j1')).toEqual({
       jti: 'j1',
       exchangeId: 'x-j1',
+      subject: granted('j1').subject,
       audience: 'https://deploy.example.com',
       scope: ['deploy:staging'],
       cluster: 'prod',

@@ -14,6 +14,7 @@ export function grantsInMemory(grants: readonly LiveGrant[], endedRuns: readonly
 export const deployGrant: LiveGrant = {
   jti: deployClaims.jti,
   exchangeId: deployClaims.jti,
+  subject: 'payments/release-7',
   audience: deployClaims.aud,
   scope: ['deploy:staging', 'image:push'],
   cluster: 'main',
