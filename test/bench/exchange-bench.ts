@@ -33,6 +33,8 @@ export interface ExchangeFigures {
   readonly brokerMiB: { readonly idle: number; readonly after64Connections: number }
 }
 
+const warmUpSeconds = 0.7
+
 interface Contestant {
   readonly name: ContestantName
   readonly server: ServerProcess
@@ -59,7 +61,7 @@ export async function benchExchanges(options: Options): Promise<ExchangeFigures>
   const all = await startContestants(world, built.path('broker'), stack)
   const durable = find(all, 'broker ES256, audit durable')
   const idle = durable.server.rssMiB()
-  for (const one of all) await run(one, { connections: options.connections, seconds: 1.5 })
+  for (const one of all) await run(one, { connections: options.connections, seconds: warmUpSeconds })
   const atLoad = await inRounds(all, options)
   return {
     atLoad,
@@ -81,6 +83,8 @@ async function inRounds(all: readonly Contestant[], options: Options): Promise<R
   const figures = new Map(all.map(({ name }) => [name, [] as Awaited<ReturnType<typeof run>>[]]))
   for (let round = 1; round <= rounds; round += 1) {
     for (const contestant of all) {
+      // While the others were measured, what a broker knew of the pods got too old.
+      await run(contestant, { connections, seconds: warmUpSeconds })
       const figure = await run(contestant, { connections, seconds })
       figures.get(contestant.name)?.push(figure)
       progress(`round ${round}: ${contestant.name.padEnd(34)} ${figure.perCpuSecond.toFixed(0).padStart(7)} per CPU-s`)

@@ -25,7 +25,7 @@ const { values } = parseArgs({
   options: {
     only: { type: 'string', default: parts.join(',') },
     rounds: { type: 'string', default: '3' },
-    seconds: { type: 'string', default: '4' },
+    seconds: { type: 'string', default: '3' },
     help: { type: 'boolean', short: 'h' },
   },
 })

@@ -4,7 +4,7 @@ import type { StepFigures } from './programs/steps.ts'
 import { range, row } from './report.ts'
 import type { SidecarFigures } from './sidecar-bench.ts'
 
-export function printSteps({ steps, issue, floor }: StepFigures, pods: number): void {
+export function printSteps({ steps, issue, floor, coldMore }: StepFigures, pods: number): void {
   console.log(`\nSteps of one exchange: microseconds of processor time, caches warm, tokens of ${pods} pods`)
   const us = (value: number) => value.toFixed(1)
   for (const [name, value] of Object.entries(steps)) console.log(row(name, us(value)))
@@ -19,6 +19,7 @@ export function printSteps({ steps, issue, floor }: StepFigures, pods: number): 
   console.log(row('all of it, RS256', ...whole('RS256')))
   console.log(row('all of it, ES256', ...whole('ES256')))
   console.log('  Not in it: HTTP, the disk, garbage collection.')
+  console.log(row('more for a pod not seen for 10 s', us(coldMore), 'TokenReview, RBAC, run'))
 }
 
 export function printJournal({ durable, memory }: JournalFigures): void {
@@ -39,6 +40,10 @@ export function printSidecar({ sidecar, bare, aloneMs, rssMiB }: SidecarFigures,
   console.log(row('bare node:http, constant answer', range(bare, 0), alone(aloneMs.bare)))
 }
 
+const notes = `  The broker is bundled as in its image, has the heap of a pod of 512 MiB and logs each exchange, as it does by default.
+  The caches of what it asks the API server are warm, as those of a busy pod are; the steps say what they save.
+  Its memory holds every token of the run: a grant is remembered until it expires, here after five minutes.`
+
 export function printExchanges(figures: ExchangeFigures, pods: number, connections: number): void {
   console.log(
     `\nExchange: requests per CPU-second of the server process, ${connections} connections, tokens of ${pods} pods`,
@@ -51,10 +56,7 @@ export function printExchanges(figures: ExchangeFigures, pods: number, connectio
   for (const [name, { p99Ms }] of figures.paced) console.log(row(name, '500 a second', `p99 ${p99Ms.toFixed(1)} ms`))
   const { idle, after64Connections } = figures.brokerMiB
   console.log(row('broker, resident', `${idle.toFixed(0)} MiB idle`, `${after64Connections.toFixed(0)} MiB at 64`))
-  console.log(
-    '  The broker logs each exchange at level info, its default. At these rates its memory holds every token of the',
-  )
-  console.log('  run: a grant is remembered until it expires, here after five minutes.')
+  console.log(notes)
 }
 
 function latency({ p50Ms, p99Ms }: { readonly p50Ms: number; readonly p99Ms: number }): string {

@@ -34,6 +34,11 @@ interface World {
   readonly tokens: readonly string[]
 }
 
+export const stepNames = {
+  verify: 'verify token, claims and TokenReview',
+  gather: 'gather run, policies and RBAC answers',
+} as const
+
 /** Takes one more turn of a step; `at` chooses among the prepared inputs. */
 type Step = (at: number) => unknown
 
@@ -41,12 +46,16 @@ export interface ExchangeWalk {
   readonly steps: Readonly<Record<string, Step>>
   readonly issueRs256: Step
   readonly issueEs256: Step
+  /** Verifies a token and gathers the facts when everything that was known of them is too old. */
+  readonly coldPod: Step
   stop(): Promise<void>
 }
 
-/** Time stands still, so that nothing in a cache gets old. */
-const now = new Date()
+/** Time stands still, so that nothing in a cache gets old; but for the pods that were not seen for a while. */
+let now = new Date()
 const clock = () => now
+/** Longer than any cache of the API server's answers keeps them. */
+const coldAfterMs = 10_001
 const never = new AbortController().signal
 
 /** Exchanges that were walked up to their answer, as inputs of single steps. */
@@ -60,9 +69,8 @@ export async function startExchangeWalk(world: World): Promise<ExchangeWalk> {
   return {
     steps: {
       'parse the form': (at) => parseExchangeRequest(parseForm(one(at).known.incoming.body)),
-      'verify the token, its claims and its TokenReview': (at) => parts.verify(one(at).known.request, never),
-      'gather run, policies and RBAC answers': (at) =>
-        parts.gather(one(at).known.request, one(at).known.requester, never),
+      [stepNames.verify]: (at) => parts.verify(one(at).known.request, never),
+      [stepNames.gather]: (at) => parts.gather(one(at).known.request, one(at).known.requester, never),
       'evaluate the policy': (at) => evaluate(one(at).known.gathered.facts),
       'settle the grant': (at) => parts.settle(one(at).known),
       'write the record': (at) => entryFor(one(at).known, one(at).outcome, now),
@@ -72,6 +80,11 @@ export async function startExchangeWalk(world: World): Promise<ExchangeWalk> {
     },
     issueRs256: (at) => parts.issue(turn(rs256, at).outcome.grant, never),
     issueEs256: (at) => parts.issue(one(at).outcome.grant, never),
+    async coldPod(at) {
+      now = new Date(now.getTime() + coldAfterMs)
+      const { request } = one(at).known
+      await parts.gather(request, await parts.verify(request, never), never)
+    },
     async stop() {
       await cluster.policies.stop(AbortSignal.timeout(1000))
       await cluster.kube.close()

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type ExchangeWalk, startExchangeWalk } from './exchange-walk.ts'
+import { type ExchangeWalk, startExchangeWalk, stepNames } from './exchange-walk.ts'
 
 /**
  * Where the time of one exchange goes: each step alone, in one process, its caches warm and its inputs those of many
@@ -15,6 +15,8 @@ const [directory = '', kubeUrl = '', issuerUrl = ''] = process.argv.slice(2)
 export interface StepFigures {
   readonly steps: Readonly<Record<string, number>>
   readonly issue: Readonly<Record<'RS256' | 'ES256', number>>
+  /** What a pod costs more whose last exchange was so long ago that the API server is asked about it again. */
+  readonly coldMore: number
   /** What the cryptography of an exchange costs whoever does it. */
   readonly floor: Readonly<Record<'RS256 verify' | 'RS256 sign' | 'ES256 sign', number>>
 }
@@ -43,8 +45,13 @@ async function stepFigures(walk: ExchangeWalk): Promise<StepFigures> {
   return {
     steps,
     issue: { RS256: await microseconds(1000, walk.issueRs256), ES256: await microseconds(4000, walk.issueEs256) },
+    coldMore: (await microseconds(50, walk.coldPod)) - warmPod(steps),
     floor: await floor(),
   }
+}
+
+function warmPod(steps: Readonly<Record<string, number>>): number {
+  return (steps[stepNames.verify] ?? 0) + (steps[stepNames.gather] ?? 0)
 }
 
 async function floor(): Promise<StepFigures['floor']> {
