@@ -13,11 +13,15 @@ export function attemptStart(observed: Observed): Date {
   return observed.customRun.status.startTime ?? new Date(Math.max(firstSeenMs, allowedMs))
 }
 
-/** When the current attempt is out of time; undefined for `timeout: 0s`, which means never. */
+/**
+ * When the current attempt is out of time; undefined for `timeout: 0s`, which means never. Counted from the whole second,
+ * as the status will keep it, so that the deadline does not move when the start is written.
+ */
 export function attemptDeadline(observed: Observed): Date | undefined {
   const { timeout } = observed.customRun.spec
   const timeoutMs = (timeout === undefined ? undefined : parseGoDurationMs(timeout)) ?? defaultTimeoutMs
-  return timeoutMs === 0 ? undefined : new Date(attemptStart(observed).getTime() + timeoutMs)
+  const startMs = Math.floor(attemptStart(observed).getTime() / 1000) * 1000
+  return timeoutMs === 0 ? undefined : new Date(startMs + timeoutMs)
 }
 
 /**
