@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { readdir, readFile } from 'node:fs/promises'
 import { inject } from 'vitest'
 import type { ClusterFacts } from '../rig/facts.ts'
 import { Kube, type KubeObject } from './kube.ts'
@@ -76,8 +77,21 @@ export async function whileHanging<T>(component: string, work: () => Promise<T>)
   if (!pid) throw new Error(`${component} cannot be paused: only the components of the rig can`)
   process.kill(pid, 'SIGSTOP')
   try {
+    await waitFor(`${component} stands still`, () => standsStill(pid))
     return await work()
   } finally {
     process.kill(pid, 'SIGCONT')
   }
+}
+
+/** A signal takes its time: a thread on a processor goes on for a moment. */
+async function standsStill(pid: number): Promise<boolean> {
+  const threads = await readdir(`/proc/${pid}/task`)
+  const states = await Promise.all(
+    threads.map(async (thread) => {
+      const stat = await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8').catch(() => ') T')
+      return stat.slice(stat.lastIndexOf(')') + 2, stat.lastIndexOf(')') + 3)
+    }),
+  )
+  return states.every((state) => state === 'T')
 }
