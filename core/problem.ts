@@ -26,7 +26,7 @@ const target = {
   oauth: 'invalid_target',
   status: 400,
   outcome: 'denied',
-  mend: 'No policy of this namespace allows this audience: compare the request with kubectl get tokenpolicies',
+  mend: 'No ready policy of this namespace has this name or allows this audience: compare the request with kubectl get tokenpolicies',
 } as const satisfies Row
 
 /**
@@ -201,6 +201,12 @@ export const problems = {
     status: 503,
     outcome: 'failed',
     mend: 'The Kubernetes API did not answer: try again as Retry-After says',
+  },
+  kubernetes_refused: {
+    oauth: 'temporarily_unavailable',
+    status: 503,
+    outcome: 'failed',
+    mend: 'The Kubernetes API refused the broker itself: tell the platform team to apply and bind the RBAC of the broker',
   },
   provider_unavailable: {
     oauth: 'temporarily_unavailable',

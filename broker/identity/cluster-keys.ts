@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer'
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { z } from 'zod'
 import type { Clock } from '../../core/clock.ts'
+import { kubeProblem } from '../../core/io/kube/refusal.ts'
 import { Problem } from '../../core/problem.ts'
 
 /** Algorithms that a cluster may sign its ServiceAccount tokens with. */
@@ -94,7 +95,7 @@ export function createClusterKeys({ fetchJwks, clock }: Deps): ClusterKeys {
 function ignoreWhileFresh(age: () => number): (cause: unknown) => void {
   return (cause) => {
     if (age() > lastGoodForMs) {
-      throw new Problem('kubernetes_unavailable', { detail: 'the key set of the cluster cannot be fetched', cause })
+      throw kubeProblem('reading the key set of the cluster', cause)
     }
   }
 }

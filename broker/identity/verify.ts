@@ -4,6 +4,7 @@ import type { ExpiringCache } from '../../core/expiring-cache.ts'
 import { serviceAccountUser, type Workload, type WorkloadClaims } from '../../core/identity/workload.ts'
 import { createSharedDeadline } from '../../core/io/deadline.ts'
 import type { KubeClient, TokenReviewResult } from '../../core/io/kube/api.ts'
+import { kubeProblem } from '../../core/io/kube/refusal.ts'
 import { Problem } from '../../core/problem.ts'
 import type { Secret } from '../../core/secret.ts'
 import type { ClusterKey, ClusterKeys } from './cluster-keys.ts'
@@ -65,7 +66,7 @@ export function createVerifyWorkload({ clusters, audience, clock, reviews }: Dep
     const result = await reviews
       .get(`${cluster.name} ${claims.jti}`, ask, (answer) => answer.isAuthenticated)
       .catch((cause) => {
-        throw new Problem('kubernetes_unavailable', { detail: 'TokenReview got no answer', cause })
+        throw kubeProblem('TokenReview', cause)
       })
     requireSameIdentity(result, claims, audience)
   }

@@ -1,6 +1,7 @@
 import { noRun, type Run } from '../../core/identity/run.ts'
 import type { WorkloadClaims } from '../../core/identity/workload.ts'
 import { type KubeClient, type KubeObject, type ObjectRef, type Resource, resources } from '../../core/io/kube/api.ts'
+import { kubeProblem } from '../../core/io/kube/refusal.ts'
 import { Problem } from '../../core/problem.ts'
 import { controllerOf, type Owner } from '../../core/tekton/fields.ts'
 import {
@@ -48,7 +49,7 @@ export async function walkPod(workload: WorkloadClaims, kube: KubeClient, signal
   return inPipeline(taskRun, pipelineRun)
 }
 
-/** Reads one object, and says what it means when the API server does not answer. */
+/** Reads one object, and says what it means when the API server does not answer or refuses. */
 export async function read(
   kube: KubeClient,
   resource: Resource,
@@ -58,7 +59,7 @@ export async function read(
   try {
     return await kube.get<KubeObject>(resource, ref, signal)
   } catch (cause) {
-    throw new Problem('kubernetes_unavailable', { detail: `reading ${resource.plural} got no answer`, cause })
+    throw kubeProblem(`reading ${resource.plural}`, cause)
   }
 }
 

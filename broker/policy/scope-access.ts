@@ -4,8 +4,8 @@ import type { ExpiringCache } from '../../core/expiring-cache.ts'
 import { serviceAccountUser } from '../../core/identity/workload.ts'
 import { createSharedDeadline } from '../../core/io/deadline.ts'
 import type { AccessReviewResult, KubeClient } from '../../core/io/kube/api.ts'
+import { kubeProblem } from '../../core/io/kube/refusal.ts'
 import type { ScopeAccess } from '../../core/policy/allowance.ts'
-import { Problem } from '../../core/problem.ts'
 
 export interface ScopeQuestion {
   readonly namespace: string
@@ -22,7 +22,7 @@ const timeoutMs = 3000
  * Asks Kubernetes RBAC whether a ServiceAccount may exchange a scope: verb `exchange` on `tokenscopes/<provider>:<scope>`,
  * the same that `kubectl auth can-i` answers. A yes may be as old as the cache allows (5 s); a no is never kept.
  *
- * @throws Problem `kubernetes_unavailable`
+ * @throws Problem `kubernetes_unavailable`, `kubernetes_refused`
  */
 export function createAskScopeAccess(kube: KubeClient, cache: ExpiringCache<AccessReviewResult>): AskScopeAccess {
   const deadline = createSharedDeadline(timeoutMs)
@@ -46,7 +46,7 @@ export function createAskScopeAccess(kube: KubeClient, cache: ExpiringCache<Acce
     const result = await cache
       .get(`${namespace} ${serviceAccount} ${name}`, ask, (answer) => answer.isAllowed)
       .catch((cause) => {
-        throw new Problem('kubernetes_unavailable', { detail: 'SubjectAccessReview got no answer', cause })
+        throw kubeProblem('SubjectAccessReview', cause)
       })
     return { serviceAccount, scope, resourceName: name, isAllowed: result.isAllowed }
   }

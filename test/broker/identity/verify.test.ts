@@ -252,7 +252,6 @@ describe('createVerifyWorkload', () => {
 
     it.each([
       ['answers 500', { kind: 'answer', status: 500 }],
-      ['answers 403', { kind: 'answer', status: 403 }],
       ['answers 429', { kind: 'answer', status: 429 }],
       ['breaks the connection', { kind: 'cut' }],
       ['loses its answer', { kind: 'lose' }],
@@ -268,6 +267,16 @@ describe('createVerifyWorkload', () => {
       expect(problem.row).toMatchObject({ oauth: 'temporarily_unavailable', status: 503, outcome: 'failed' })
       expectNoTrace(problem, token.reveal())
       expect((await verify(token, signal)).pod.name).toBe('rollout')
+    })
+
+    it.each([401, 403])('names the broker itself when the API server refuses its question by %i', async (status) => {
+      world.kube.faults.next({ resource: 'tokenreviews' }, { kind: 'answer', status }, 20)
+
+      const problem = await rejection(verifierOf(world)(goodToken(world), signal))
+      world.kube.faults.clear()
+
+      expect(problem).toMatchObject({ reason: 'kubernetes_refused', detail: `TokenReview was refused (${status})` })
+      expect(problem.row).toMatchObject({ oauth: 'temporarily_unavailable', status: 503, outcome: 'failed' })
     })
 
     it('fails when the keys cannot be fetched', async () => {

@@ -307,4 +307,17 @@ describe('walkPod', () => {
 
     expect(problem).toMatchObject({ reason: 'kubernetes_unavailable', detail: `reading ${resource} got no answer` })
   })
+
+  it.each(['pods', 'taskruns', 'pipelineruns'])(
+    'names the broker itself when reading %s is refused',
+    async (resource) => {
+      const { pod } = createRun(world.kube)
+      world.kube.faults.next({ resource, namespace }, { kind: 'answer', status: 403 }, 20)
+
+      const problem = await rejection(walk(pod))
+      world.kube.faults.clear()
+
+      expect(problem).toMatchObject({ reason: 'kubernetes_refused', detail: `reading ${resource} was refused (403)` })
+    },
+  )
 })

@@ -95,16 +95,20 @@ describe('createAskScopeAccess', () => {
     expect(await ask(question)).toMatchObject({ isAllowed: true })
   })
 
-  it('says that Kubernetes is down where there is no answer, and asks again next time', async () => {
+  it.each([
+    [500, 'kubernetes_unavailable', 'SubjectAccessReview got no answer'],
+    [403, 'kubernetes_refused', 'SubjectAccessReview was refused (403)'],
+  ])('takes an answer %i for %s, and asks again next time', async (status, reason, detail) => {
     await using scene = await startScene({ starts: false })
     allow(scene, deployer)
     const ask = asking(scene)
-    scene.kube.faults.next({ resource: 'subjectaccessreviews' }, { kind: 'answer', status: 403 })
+    scene.kube.faults.next({ resource: 'subjectaccessreviews' }, { kind: 'answer', status }, 20)
 
     const failure = await ask(question).catch((error: unknown) => error)
+    scene.kube.faults.clear()
 
     expect(failure).toBeInstanceOf(Problem)
-    expect(failure).toMatchObject({ reason: 'kubernetes_unavailable', cause: expect.objectContaining({ status: 403 }) })
+    expect(failure).toMatchObject({ reason, detail, cause: expect.objectContaining({ status }) })
     expect(await ask(question)).toMatchObject({ isAllowed: true })
   })
 })
