@@ -109,7 +109,8 @@ function parsePolicy(form: Form): string | undefined {
 function parseRequestedExpiry(form: Form): number | undefined {
   const text = form.get('requested_expiry')
   if (text === undefined) return undefined
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw invalid('requested_expiry', 'takes whole seconds above zero')
+  // JWT times are whole seconds, rounded down: of one second nothing may be left.
+  if (!/^(?:[2-9]|[1-9]\d{1,8})$/.test(text)) throw invalid('requested_expiry', 'takes whole seconds, 2 or more')
   return Number(text)
 }
 

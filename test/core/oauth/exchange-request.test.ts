@@ -105,6 +105,7 @@ describe('parseExchangeRequest', () => {
       ['an access token as requested type', { requested_token_type: accessToken }, {}],
       ['a JWT as requested type', { requested_token_type: jwt }, {}],
       ['a requested expiry', { requested_expiry: '60' }, { requestedExpirySeconds: 60 }],
+      ['the shortest requested expiry', { requested_expiry: '2' }, { requestedExpirySeconds: 2 }],
       ['the longest requested expiry', { requested_expiry: '999999999' }, { requestedExpirySeconds: 999_999_999 }],
       ['parameters that it does not know', { client_id: 'x', foo: 'bar', authorization_details: '[]' }, {}],
     ])('takes %s', (_what, change, expected) => {
@@ -130,6 +131,12 @@ describe('parseExchangeRequest', () => {
       ['an over-long policy', { policy: 'a'.repeat(254) }, 'parameter_invalid', 'policy'],
       ['a malformed scope', { scope: 'a  b' }, 'scope_malformed', 'scopes'],
       ['a repeated scope', { scope: 'a a' }, 'scope_malformed', 'scopes'],
+      [
+        'an expiry of which no whole second may be left',
+        { requested_expiry: '1' },
+        'parameter_invalid',
+        'requested_expiry',
+      ],
       ['no expiry at all', { requested_expiry: '0' }, 'parameter_invalid', 'requested_expiry'],
       ['a negative expiry', { requested_expiry: '-1' }, 'parameter_invalid', 'requested_expiry'],
       ['an expiry with a unit', { requested_expiry: '5m' }, 'parameter_invalid', 'requested_expiry'],
