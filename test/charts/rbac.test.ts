@@ -63,6 +63,19 @@ describe.each(files)('charts/rbac/%s', (file) => {
 })
 
 describe('the broker', () => {
+  it('reads only what the code reads', () => {
+    const [broker] = roles.filter(({ metadata }) => metadata.name === 'tokenbroker-broker')
+    const all = broker === undefined ? [] : rights(broker)
+
+    expect(all.filter((right) => right.startsWith('get ') && !right.endsWith('.tokenbroker.dev')).sort()).toEqual([
+      'get /openid/v1/jwks',
+      'get customruns.tekton.dev',
+      'get pipelineruns.tekton.dev',
+      'get pods.',
+      'get taskruns.tekton.dev',
+    ])
+  })
+
   it('lists nothing but its own kinds, and writes nothing but their status', () => {
     const [broker] = roles.filter(({ metadata }) => metadata.name === 'tokenbroker-broker')
     const all = broker === undefined ? [] : rights(broker)
