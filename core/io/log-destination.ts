@@ -20,7 +20,7 @@ export function createLogDestination(): DestinationStream & { flushSync(): void 
     output.flushSync()
   }
 
-  process.once('exit', flushSync)
+  flushAtExit(flushSync)
   return {
     // Asks pino to say the level of each line, in the member below. @see pino docs, `pino.metadata`
     [Symbol.for('pino.metadata')]: true,
@@ -32,4 +32,16 @@ export function createLogDestination(): DestinationStream & { flushSync(): void 
     },
     flushSync,
   } as DestinationStream & { lastLevel: number; flushSync(): void }
+}
+
+/** Of all destinations of the process: a listener for each would be a leak by Node's count. */
+const atExit: (() => void)[] = []
+
+function flushAtExit(flush: () => void): void {
+  if (atExit.length === 0) {
+    process.once('exit', () => {
+      for (const one of atExit) one()
+    })
+  }
+  atExit.push(flush)
 }

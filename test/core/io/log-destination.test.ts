@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, it } from 'vitest'
+import { createLogDestination } from '../../../core/io/log-destination.ts'
 
 const script = join(import.meta.dirname, 'log-child.ts')
 
@@ -22,6 +23,15 @@ async function linesOf(ending: string): Promise<readonly string[]> {
 describe('createLogDestination', () => {
   it.each(['end', 'exit', 'uncaught'])('writes what waits when the process ends by: %s', async (ending) => {
     expect(await linesOf(ending)).toEqual(['first'])
+  })
+
+  it('listens for the end of the process once, however many logs there are', () => {
+    createLogDestination()
+    const before = process.listenerCount('exit')
+
+    for (let count = 0; count < 20; count += 1) createLogDestination()
+
+    expect(process.listenerCount('exit')).toBe(before)
   })
 
   it('writes a warning at once, behind what waited', async () => {
