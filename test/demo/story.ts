@@ -83,7 +83,7 @@ async function refused({ addresses }: Stage, tell: Narrator, { directory }: Step
   const { error, error_description } = (await answer.body.json()) as { error: string; error_description: string }
   tell.line(`${answer.statusCode} ${error}: ${error_description}`)
   hold(answer.statusCode >= 400 && error === 'invalid_scope', 'a scope beyond the policy is refused')
-  tell.held('refused, with the mend; the refusal is on the audit stream as well')
+  tell.held('refused, with what to change; the refusal is on the audit stream as well')
 }
 
 async function ended(stage: Stage, tell: Narrator, { run, sidecar, directory }: Step, token: string): Promise<void> {
