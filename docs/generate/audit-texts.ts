@@ -16,7 +16,7 @@ export const typeTexts: Readonly<Record<AuditType, { readonly when: string; read
   },
   'dev.tokenbroker.exchange.denied.v1': {
     when: 'A known caller was refused.',
-    example: '`detail` and `policy.rule` are for operators; the caller was told the mend alone.',
+    example: '`detail` and `policy.rule` are for operators; the caller was told only what to change.',
   },
   'dev.tokenbroker.exchange.failed.v1': {
     when: 'Something broke while a known caller was served.',

@@ -6,7 +6,7 @@ export function cliPage(): string {
   return page(
     generatedFrom('custom-task/cli'),
     '# The command line',
-    'From a checkout: `node custom-task/cli/main.ts`. In the image of the custom task: `node /app/cli.mjs`.',
+    'From a checkout: `npx tokenbroker`. In the image of the custom task: `node /app/cli.mjs`.',
     fenced('text', overview(commands)),
     ...commands.flatMap((command) => [`## ${command.name}`, fenced('text', commandHelp(command))]),
   )

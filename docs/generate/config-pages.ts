@@ -23,7 +23,7 @@ export function brokerConfigPage(): string {
   return page(
     generatedFrom('broker/config.ts'),
     '# The broker’s configuration',
-    `\`node broker/main.ts --config broker.yaml\`. ${reading}`,
+    `\`npx node broker/main.ts --config broker.yaml\`. ${reading}`,
     fenced('yaml', brokerExample),
     keyTable(schemaRows(brokerConfig)),
     'From the environment comes `LOG_LEVEL` (`debug`, `info`, `warn`, `error`), and in a pod where the API server is. The ' +
@@ -36,7 +36,7 @@ export function controllerConfigPage(): string {
   return page(
     generatedFrom('custom-task/controller/config.ts'),
     '# The controller’s configuration',
-    `\`node custom-task/controller/main.ts --config controller.yaml\`. ${reading}`,
+    `\`npx node custom-task/controller/main.ts --config controller.yaml\`. ${reading}`,
     fenced('yaml', controllerExample),
     keyTable(schemaRows(controllerConfig)),
     'From the environment come `KUBECONFIG`, `POD_NAME` (the name of this instance in Events) and `LOG_LEVEL`.',
