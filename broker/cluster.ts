@@ -13,6 +13,7 @@ import { walkCustomRun } from './identity/walk-custom-run.ts'
 import { walkPod } from './identity/walk-pod.ts'
 import { createAskScopeAccess } from './policy/scope-access.ts'
 import { type WatchedPolicies, watchPolicies } from './policy/watch-policies.ts'
+import { listenForRefusals } from './refusals.ts'
 
 type ClusterConfig = BrokerConfig['clusters'][number]
 
@@ -25,6 +26,8 @@ interface Deps {
 
 /** All that the broker knows and asks of one cluster. */
 export interface Cluster {
+  /** Calls that the API server refuses the broker itself; empty where its RBAC is in place. */
+  refusals(): readonly string[]
   readonly trusted: TrustedCluster
   readonly facts: ClusterFacts
   readonly policies: WatchedPolicies
@@ -35,7 +38,8 @@ export interface Cluster {
 const cacheMs = { walk: 5000, access: 5000 } as const
 const walkTimeoutMs = 5000
 
-export function createCluster({ config, kube, clock, log }: Deps): Cluster {
+export function createCluster({ config, kube: client, clock, log }: Deps): Cluster {
+  const { kube, recent } = listenForRefusals(client, clock)
   const policies = watchPolicies({ kube, clock, log })
   const walkDeadline = createSharedDeadline(walkTimeoutMs)
   const walks = createExpiringCache<Run>({ ttlMs: cacheMs.walk, maxEntries: 10_000, clock })
@@ -43,6 +47,7 @@ export function createCluster({ config, kube, clock, log }: Deps): Cluster {
   const cluster: Cluster = {
     kube,
     policies,
+    refusals: () => [...policies.refusals(), ...recent()],
     trusted: {
       name: config.name,
       issuer: config.issuer,

@@ -159,6 +159,12 @@ function notReady(journal: Journal, clusters: readonly Cluster[], stopping: Abor
     ...clusters
       .filter(({ policies }) => !policies.isSynced())
       .map(({ trusted }) => `the policies of cluster ${trusted.name} have not been listed yet`),
+    ...clusters
+      .map(({ trusted, refusals }) => ({ name: trusted.name, refused: refusals().join(', ') }))
+      .filter(({ refused }) => refused !== '')
+      .map(
+        ({ name, refused }) => `cluster ${name} refuses the broker ${refused}: apply and bind charts/rbac/broker.yaml`,
+      ),
   ]
 }
 

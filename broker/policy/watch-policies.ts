@@ -1,7 +1,8 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../../core/clock.ts'
 import { type KubeClient, resources } from '../../core/io/kube/api.ts'
-import { createInformer } from '../../core/io/kube/informer.ts'
+import { createInformer, type Informer } from '../../core/io/kube/informer.ts'
+import { isRefusal } from '../../core/io/kube/refusal.ts'
 import { createWorkQueue } from '../../core/io/kube/work-queue.ts'
 import type { Policy } from '../../core/policy/allowance.ts'
 import { parsePolicy, parseProvider } from './parse-objects.ts'
@@ -15,6 +16,8 @@ interface Deps {
 }
 
 export interface WatchedPolicies extends PolicyStore {
+  /** Lists and watches that the API server refuses the broker at present, by resource and status. */
+  refusals(): readonly string[]
   start(): void
   stop(deadline: AbortSignal): Promise<void>
 }
@@ -81,6 +84,7 @@ export function watchPolicies({ kube, log, clock }: Deps): WatchedPolicies {
     isSynced: () => policies.hasSynced() && providers.hasSynced(),
     policies: policiesOf,
     provider: (name: string) => providers.get({ name })?.value,
+    refusals: () => [...refusalOf(policies, 'tokenpolicies'), ...refusalOf(providers, 'clustertokenproviders')],
     start(): void {
       policies.start()
       providers.start()
@@ -92,4 +96,9 @@ export function watchPolicies({ kube, log, clock }: Deps): WatchedPolicies {
       await Promise.all([policies.stop(), providers.stop(), queue.shutDown(deadline)])
     },
   })
+}
+
+function refusalOf(informer: Pick<Informer<unknown>, 'failure'>, resource: string): readonly string[] {
+  const failure = informer.failure()
+  return isRefusal(failure) ? [`watching ${resource} (${failure.status})`] : []
 }

@@ -4,6 +4,7 @@ import { brokerConfig } from '../../broker/config.ts'
 import type { Workload } from '../../core/identity/workload.ts'
 import { type KubeObject, resources } from '../../core/io/kube/api.ts'
 import { createLog } from '../../core/io/log.ts'
+import { Secret } from '../../core/secret.ts'
 import { namespace, signal, startWorld, type World } from './identity/identity-fixture.ts'
 import { createCustomRun, createRun, succeeded, workloadOf } from './identity/run-fixture.ts'
 
@@ -91,5 +92,24 @@ describe('createCluster', () => {
     await using world = await startWorld()
 
     expect(clusterOf(world, config).trusted.maxTokenLifetimeSeconds).toBe(seconds)
+  })
+
+  it('says for half a minute which review the API server refused, or until it answers one', async () => {
+    await using world = await startWorld()
+    const { trusted, refusals } = clusterOf(world)
+    const review = () => trusted.kube.tokenReview(new Secret('x.y.z'), 'a', signal).catch(() => undefined)
+    world.kube.faults.next({ resource: 'tokenreviews' }, { kind: 'answer', status: 403 }, 2)
+    expect(refusals()).toEqual([])
+
+    await review()
+    world.time.ms += 29_999
+    expect(refusals()).toEqual(['TokenReview (403)'])
+    world.time.ms += 1
+    expect(refusals()).toEqual([])
+
+    await review()
+    expect(refusals()).toEqual(['TokenReview (403)'])
+    await review()
+    expect(refusals()).toEqual([])
   })
 })

@@ -36,6 +36,8 @@ export interface Informer<T> {
   synced(signal: AbortSignal): Promise<void>
   /** When the API server was last heard (list, event or bookmark); the cache is as old as this. */
   heardAt(): Date | undefined
+  /** What went wrong last; undefined as soon as the API server is heard again. */
+  failure(): unknown
   get(ref: ObjectRef): T | undefined
   list(namespace?: string): readonly T[]
 }
@@ -49,11 +51,16 @@ export function createInformer<T = KubeObject>(options: InformerOptions<T>): Inf
   const first = Promise.withResolvers<void>()
   let isSynced = false
   let heardAt: Date | undefined
+  let failure: unknown
   let running: Promise<void> | undefined
 
   const sink = {
     heard: () => {
       heardAt = clock()
+      failure = undefined
+    },
+    failed: (error: unknown) => {
+      failure = error
     },
     put: (object: KubeObject) => tell(store.put(object)),
     remove: (object: KubeObject) => tell(store.remove(object)),
@@ -87,6 +94,7 @@ export function createInformer<T = KubeObject>(options: InformerOptions<T>): Inf
     hasSynced: () => isSynced,
     synced: (signal: AbortSignal) => untilAborted(first.promise, signal),
     heardAt: () => heardAt,
+    failure: () => failure,
     get: (ref: ObjectRef) => store.get(ref),
     list: (namespace?: string) => store.list(namespace),
   })

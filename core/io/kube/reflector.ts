@@ -25,6 +25,8 @@ export interface ReflectorSink {
   remove(object: KubeObject): void
   /** The API server has been heard. */
   heard(): void
+  /** It was asked in vain, or the stream broke. */
+  failed(error: unknown): void
 }
 
 interface Round {
@@ -58,6 +60,7 @@ export async function reflect(options: ReflectorOptions, sink: ReflectorSink, si
     failures = countFailures(failures, round)
     from = failures >= failuresUntilList ? undefined : round.next
     if (failures === 0) continue
+    if (round.error !== undefined) sink.failed(round.error)
     log[failures > 1 ? 'warn' : 'debug']({ err: round.error, resource: resource.plural, failures }, 'watch interrupted')
     // Rejects only when the signal is aborted, and then the loop ends.
     await delay(backoffMs(failures - 1, backoff, random), signal).catch(() => undefined)

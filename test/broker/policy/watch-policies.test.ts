@@ -242,6 +242,20 @@ describe('the store of policies', () => {
     await scene.becomes('deploy', 'True Ready')
   })
 
+  it.each(['list', 'watch'] as const)('says which %s is refused, until it is allowed', async (verb) => {
+    await using scene = await startScene({ starts: false })
+    const { kube, policies } = scene
+    kube.faults.next({ verb, resource: 'tokenpolicies' }, { kind: 'answer', status: 403 }, 100)
+
+    policies.start()
+    await expect.poll(policies.refusals, { timeout: 10_000, interval: 5 }).toEqual(['watching tokenpolicies (403)'])
+    kube.faults.clear()
+    await expect.poll(policies.isSynced, { timeout: 10_000, interval: 5 }).toBe(true)
+    scene.createPolicy('deploy')
+
+    await expect.poll(policies.refusals, { timeout: 10_000, interval: 5 }).toEqual([])
+  })
+
   it('ends while the API server does not answer', async () => {
     let asked = 0
     const scene = await startScene({

@@ -107,6 +107,21 @@ describe('the broker process', { timeout: 60_000 }, () => {
     expect(lives).toEqual(['started', 'started'])
   })
 
+  it('says in its readiness that the API server refuses it, and what to apply', async () => {
+    const site = await createSite()
+    site.kube.faults.next({ resource: 'tokenpolicies' }, { kind: 'answer', status: 403 }, 1000)
+    const broker = await running(await site.start())
+
+    const sentence =
+      'cluster main refuses the broker watching tokenpolicies (403): apply and bind charts/rbac/broker.yaml'
+    await expect
+      .poll(broker.readiness, patience)
+      .toEqual([503, `the policies of cluster main have not been listed yet\n${sentence}\n`])
+    site.kube.faults.clear()
+
+    await expect.poll(broker.readiness, patience).toEqual([200, 'ok\n'])
+  })
+
   it('starts while the API server is down, answers 503, and works when it is back', async () => {
     const site = await createSite()
     const { token } = site.createRun()

@@ -107,6 +107,20 @@ describe('createInformer', () => {
     expect(held.lists).toBe(1)
   })
 
+  it('tells what went wrong last, until it hears the server again', async (context) => {
+    const { held, informer, lines } = await scene(context)
+    held.listStatus = 403
+    expect(informer.failure()).toBeUndefined()
+
+    informer.start()
+    await expect.poll(() => lines.length, { interval: 5 }).toBeGreaterThan(0)
+    expect(informer.failure()).toMatchObject({ name: 'KubeError', status: 403 })
+    held.listStatus = 200
+    await informer.synced(signal)
+
+    expect(informer.failure()).toBeUndefined()
+  })
+
   it('survives a connection that breaks', async (context) => {
     const { watches, changes, informer } = await scene(context)
 
