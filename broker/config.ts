@@ -3,6 +3,8 @@ import { name } from '../core/crd/fields.ts'
 
 const port = z.int().min(0).max(65_535)
 const path = z.string().min(1).max(4096)
+/** What is kept must not move with the directory that a process happens to be started in. */
+const directory = path.refine((text) => text.startsWith('/'), 'expected an absolute path, such as /var/lib/tokenbroker')
 
 const isDistinct = (texts: readonly string[]) => new Set(texts).size === texts.length
 const isLoopback = (address: string) => address === '127.0.0.1' || address === '::1'
@@ -96,9 +98,9 @@ export const brokerConfig = z
       })
       .optional()
       .describe('Who may act for CustomRuns and report the end of runs. Without it nobody may.'),
-    keys: z.strictObject({ directory: path.describe('Directory of the signing keys; made at the first start.') }),
+    keys: z.strictObject({ directory: directory.describe('Directory of the signing keys; made at the first start.') }),
     audit: z.strictObject({
-      directory: path.describe('Directory of the journal; a volume of its own that outlives the pod.'),
+      directory: directory.describe('Directory of the journal; a volume of its own that outlives the pod.'),
       durability: z
         .enum(['fdatasync', 'memory'])
         .default('fdatasync')

@@ -25,7 +25,10 @@ export const controllerConfig = z.strictObject({
   concurrency: z.int().min(1).max(256).default(8).describe('CustomRuns that are worked on at once.'),
   health: z
     .strictObject({
-      address: z.union([z.ipv4(), z.ipv6()]).default('0.0.0.0').describe('Address to listen on.'),
+      address: z
+        .union([z.ipv4(), z.ipv6()], 'expected an IPv4 or IPv6 address')
+        .default('0.0.0.0')
+        .describe('Address to listen on.'),
       port: z.int().min(0).max(65_535).default(8081).describe('Port; 0 takes a free one.'),
     })
     .prefault({})

@@ -89,8 +89,8 @@ function configOf(kube: FakeKube) {
     clusters: [{ name: 'main', issuer: kube.issuer.issuer }],
     controller: { namespace: system, serviceAccount: 'tokenbroker-controller' },
     introspection: { callers: [{ namespace: 'deploy', serviceAccount: 'deploy-api', audiences: [target] }] },
-    keys: { directory: 'unused' },
-    audit: { directory: 'unused' },
+    keys: { directory: '/unused' },
+    audit: { directory: '/unused' },
   })
 }
 

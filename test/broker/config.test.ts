@@ -65,7 +65,9 @@ describe('brokerConfig', () => {
   })
 
   it.each<[string, Readonly<Record<string, unknown>>, readonly string[]]>([
-    ['an unknown key', { isuer: 'x' }, ['(whole file)']],
+    ['an unknown key', { isuer: 'x' }, ['isuer']],
+    ['a relative directory of keys', { keys: { directory: 'keys' } }, ['keys.directory']],
+    ['a relative directory of the journal', { audit: { directory: './audit' } }, ['audit.directory']],
     ['no issuer', { issuer: undefined }, ['issuer']],
     ['an issuer with a trailing slash', { issuer: 'https://example.com/' }, ['issuer']],
     ['an issuer with a query', { issuer: 'https://example.com?x=1' }, ['issuer']],

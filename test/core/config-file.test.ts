@@ -29,7 +29,32 @@ describe('parseConfig', () => {
       (i) => i.key,
     )
 
-    expect(keys.toSorted()).toEqual(['issuer', 'listener', 'listener.mode', 'listener.port', 'names.1'])
+    expect(keys.toSorted()).toEqual(['issuer', 'listener.mode', 'listener.port', 'listener.tsl', 'names.1'])
+  })
+
+  it.each<[string, object, string]>([
+    ['a key that is missing', { listener: { port: undefined } }, 'listener.port: missing, expected a number'],
+    ['another type', { issuer: 7 }, 'issuer: expected text'],
+    ['a list for an object', { listener: [] }, 'listener: expected an object'],
+    ['a text for a list', { names: 'a' }, 'names: expected a list'],
+    ['text that is no URL', { issuer: 'broker' }, 'issuer: expected a URL'],
+    ['text of another form', { names: ['A'] }, 'names.0: expected text of the form /^[a-z]+$/'],
+    ['a number that is too small', { listener: { port: -1 } }, 'listener.port: expected at least 0'],
+    ['a number that is too great', { listener: { port: 65_536 } }, 'listener.port: expected at most 65535'],
+    ['too many entries', { names: ['a', 'b', 'c', 'd'] }, 'names: expected at most 3 entries'],
+    ['a word that is not listed', { listener: { port: 1, mode: 'c' } }, 'listener.mode: expected a or b'],
+    ['a key with a typing error', { isuer: 'x' }, 'isuer: no such key; did you mean issuer?'],
+    ['a key in another spelling', { Listener: 'x' }, 'Listener: no such key; did you mean listener?'],
+    [
+      'a key like none',
+      { listener: { port: 1, certificate: 1 } },
+      'listener.certificate: no such key; known are port, mode',
+    ],
+    ['a key that may be a token', { ghs_0123456789: 1 }, '(a key): no such key; known are issuer, listener, names'],
+  ])('says what to change for %s', (_what, changes, line) => {
+    const lines = issuesOf({ ...works, ...changes }).map(({ key, expectation }) => `${key}: ${expectation}`)
+
+    expect(lines).toEqual([line])
   })
 
   it.each([[undefined], [null]])('takes an empty file (%s) as one without keys', (document) => {

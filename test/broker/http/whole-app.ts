@@ -130,8 +130,8 @@ function configOf(kube: FakeKube, limits: object): BrokerConfig {
     listeners: { token: loopback, discovery: loopback, metrics: loopback },
     clusters: [{ name: 'main', issuer: kube.issuer.issuer }],
     controller: { namespace, serviceAccount: 'controller' },
-    keys: { directory: 'unused' },
-    audit: { directory: 'unused' },
+    keys: { directory: '/unused' },
+    audit: { directory: '/unused' },
     introspection: { callers: [{ namespace, serviceAccount: 'gateway', audiences: [audience] }] },
     limits,
   })

@@ -39,16 +39,16 @@ describe('start of the broker', { timeout: 30_000 }, () => {
       '  listeners.discovery.port',
       '  listeners.metrics',
       '  clusters.0.name',
-      '  clusters.0',
+      '  clusters.0.kubeconfg',
       '  keys',
       '  audit.directory',
       '  audit.durability',
       '  limits.burstPerPod',
-      '  (whole file)',
+      '  ghs',
       '',
     ])
     expect(problems).toContain('  listeners.discovery.address: expected an IPv4 or IPv6 address\n')
-    expect(problems).toContain('  keys: missing: expected object\n')
+    expect(problems).toContain('  keys: missing, expected an object\n')
     expect(broker.output()).not.toMatch(/secret/i)
     expect(example).toContain('issuer: https://tokenbroker.example.com\n')
   })

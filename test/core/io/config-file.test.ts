@@ -76,7 +76,7 @@ describe('readProcessConfig', () => {
     expect(await read('--config', path)).toEqual({
       kind: 'unusable',
       text: expect.stringMatching(
-        /cannot be used:\n(?: {2}(?:issuer|port|names\.0|\(whole file\)): .+\n){4}A file that works:\n {2}issuer: https:\/\/broker\.example\.com$/,
+        /cannot be used:\n(?: {2}(?:issuer|port|names\.0|isuer): .+\n){4}A file that works:\n {2}issuer: https:\/\/broker\.example\.com$/,
       ),
     })
   })
