@@ -23,6 +23,7 @@ import { createDiscoveryApp } from './issuer/discovery-app.ts'
 import { createIssuer } from './issuer/issuer.ts'
 import { openKeyStore } from './issuer/key-store.ts'
 import { createBrokerMetrics } from './metrics.ts'
+import { openedBy, writableVolume } from './opening.ts'
 
 interface Deps {
   readonly config: BrokerConfig
@@ -37,13 +38,16 @@ interface Deps {
  * Opens what the broker stands on (journal, keys, API servers), then its listeners; what was opened is closed in reverse
  * at shutdown: no new request, running ones finished, counts written, audit flushed.
  *
- * @throws when a part cannot be used, with the mend
+ * @throws StartError when a part cannot be used, with its key of the configuration and the mend
  */
 export async function startBroker(deps: Deps): Promise<void> {
   const { config, version, log, clock, shutdown } = deps
   const newId = createUuidV7(clock)
   const book = createGrantBook({ clock })
-  const keys = await openKeyStore({ directory: config.keys.directory, clock }, shutdown.signal)
+  const keys = await openedBy(
+    { key: 'keys.directory', mend: writableVolume },
+    openKeyStore({ directory: config.keys.directory, clock }, shutdown.signal),
+  )
   const issuer = createIssuer({
     issuerUrl: config.issuer,
     endpoints: endpointsUnder(config.tokenUrl ?? config.issuer),
@@ -114,14 +118,19 @@ async function openAudit(
   }
   if (config.audit.durability === 'memory') return createMemoryJournal(options)
   const { directory, acceptNewEpoch } = config.audit
-  return await openJournal({ ...options, directory, acceptNewEpoch }, shutdown.signal)
+  return await openedBy(
+    { key: 'audit.directory', mend: writableVolume },
+    openJournal({ ...options, directory, acceptNewEpoch }, shutdown.signal),
+  )
 }
 
 async function connectClusters({ config, env, log, clock }: Deps): Promise<readonly Cluster[]> {
   return await Promise.all(
-    config.clusters.map(async (entry) => {
+    config.clusters.map(async (entry, at) => {
       const { kubeconfig, context } = entry
-      const credentials = await loadCredentials({ env, ...(kubeconfig && { kubeconfig }), ...(context && { context }) })
+      const setting = `clusters.${at}.kubeconfig`
+      const named = { ...(kubeconfig && { kubeconfig }), ...(context && { context }) }
+      const credentials = await loadCredentials({ env, setting, ...named })
       const clusterLog = log.child({ cluster: entry.name })
       const kube = createKubeClient({
         credentials,
@@ -141,7 +150,8 @@ function listenOptions({ address, port, tls }: BrokerConfig['listeners']['token'
 }
 
 async function listen(name: string, starting: Promise<RunningServer>, log: Logger): Promise<RunningServer> {
-  const server = await starting
+  const setting = { key: `listeners.${name}`, mend: 'give it an address and a port of its own' }
+  const server = await openedBy(setting, starting)
   log.info({ listener: name, url: server.url }, 'listening')
   return server
 }

@@ -1,5 +1,7 @@
+import { StartError } from '../../core/io/start-error.ts'
+
 /** Why a journal cannot be opened. The message says where, and what to do. */
-export class JournalUnusable extends Error {
+export class JournalUnusable extends StartError {
   override readonly name = 'JournalUnusable'
   readonly kind: 'damaged' | 'locked'
 

@@ -1,5 +1,6 @@
 import type { JWK } from 'jose'
 import { z } from 'zod'
+import { StartError } from '../../core/io/start-error.ts'
 import { Secret } from '../../core/secret.ts'
 import type { SigningAlgorithm } from '../providers/provider.ts'
 import { type KeyRing, type KeySets, ringKeys } from './key-ring.ts'
@@ -18,7 +19,7 @@ type StoredSets = z.output<typeof keySets>
 type StoredSet = z.output<typeof keySet>
 
 /** The stored form of a key ring cannot be used. Says where, never what stands there. */
-export class KeyDocumentError extends Error {
+export class KeyDocumentError extends StartError {
   override readonly name = 'KeyDocumentError'
 }
 

@@ -1,6 +1,7 @@
 import { constants, type Stats } from 'node:fs'
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { StartError } from '../../core/io/start-error.ts'
 import { Secret } from '../../core/secret.ts'
 
 const fileName = 'signing-keys.json'
@@ -13,7 +14,7 @@ export interface StoredKeyFile {
 }
 
 /** The file with the signing keys cannot be used; the message says the mend. */
-export class KeyFileError extends Error {
+export class KeyFileError extends StartError {
   override readonly name = 'KeyFileError'
   readonly code: 'readable_by_others' | 'not_a_file' | 'too_large' | 'missing' | 'unusable'
 

@@ -58,7 +58,9 @@ async function readText(file: string): Promise<Read> {
     const { size } = await stat(file)
     return size > maxBytes ? { problem: `is over ${maxBytes} bytes` } : { text: await readFile(file, 'utf8') }
   } catch (error) {
-    return { problem: `cannot be read: ${errorCode(error) ?? 'unknown error'}` }
+    return {
+      problem: `cannot be read (${errorCode(error) ?? 'unknown error'}): name a file with --config that this user may read`,
+    }
   }
 }
 

@@ -1,6 +1,8 @@
 import type { Server } from 'node:http'
 import { Server as TlsServer } from 'node:tls'
+import { errorCode } from './error-code.ts'
 import type { FreshOptions } from './fresh.ts'
+import { StartError } from './start-error.ts'
 import { createTlsMaterial, type TlsMaterial, tlsOptions } from './tls-material.ts'
 
 export interface CertificateFiles {
@@ -15,14 +17,20 @@ export interface ServerCertificates {
   reload(server: Server): Promise<void>
 }
 
-/** @throws when the files cannot be read or do not fit together */
+/** @throws StartError when the files cannot be read or do not fit together */
 export async function loadCertificates(
   files: CertificateFiles,
   options: Pick<FreshOptions, 'clock' | 'onError'>,
 ): Promise<ServerCertificates> {
   const sources = { cert: { file: files.certFile }, key: { file: files.keyFile } }
   const material = createTlsMaterial(sources, { ...options, maxAgeMs: 0 })
-  const initial = await material.current()
+  const initial = await material.current().catch((cause) => {
+    const why = errorCode(cause) ?? 'no PEM files that fit together'
+    throw new StartError(
+      `tls.certFile ${files.certFile} and tls.keyFile ${files.keyFile} cannot be used (${why}): mount them`,
+      { cause },
+    )
+  })
   let served = initial
   return Object.freeze({
     initial,

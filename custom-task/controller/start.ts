@@ -39,6 +39,7 @@ export async function startController({ config, env, log, shutdown }: StartOptio
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
     ...(config.context === undefined ? {} : { context: config.context }),
     env,
+    setting: 'kubeconfig of its configuration, or KUBECONFIG',
   })
   const kube = createKubeClient({ credentials, onError })
   const controller = createController(

@@ -2,6 +2,7 @@ import type { RequestOptions } from 'node:https'
 import type { Cluster, KubeConfig, User } from '@kubernetes/client-node'
 import { Secret } from '../../secret.ts'
 import { errorCode } from '../error-code.ts'
+import { StartError } from '../start-error.ts'
 import type { PemSource } from '../tls-material.ts'
 import type { TokenSource } from './bearer.ts'
 import type { KubeCredentials } from './connection.ts'
@@ -17,23 +18,25 @@ export interface CredentialOptions {
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Where the kubelet mounts the ServiceAccount. */
   readonly mount?: string
+  /** What the process calls the setting of `kubeconfig`, for error texts. Default: KUBECONFIG. */
+  readonly setting?: string
 }
 
 /**
  * Finds out which API server to speak to, and as whom. Reading a kubeconfig loads the Kubernetes library, which takes
  * half a second and 50 MB; in a cluster it is not loaded.
  *
- * @throws Error that says what to set
+ * @throws StartError that says what to set
  */
 export async function loadCredentials(options: CredentialOptions): Promise<KubeCredentials> {
-  if (options.kubeconfig === undefined) return inClusterCredentials(options.env ?? {}, options.mount)
+  if (options.kubeconfig === undefined) return inClusterCredentials(options.env ?? {}, options.mount, options.setting)
   return await readKubeconfig(options.kubeconfig, options.context)
 }
 
 /**
  * Reads one context of a kubeconfig: certificate, token or login plugin (exec, OIDC, clouds).
  *
- * @throws Error that says what is missing or refused, and never repeats the file
+ * @throws StartError that says what is missing or refused, and never repeats the file
  */
 async function readKubeconfig(file: string, context: string | undefined): Promise<KubeCredentials> {
   const { KubeConfig: Config } = await import('@kubernetes/client-node')
@@ -43,7 +46,7 @@ async function readKubeconfig(file: string, context: string | undefined): Promis
   const cluster = config.getCurrentCluster()
   const user = config.getCurrentUser()
   if (!cluster || !user) {
-    throw new Error(`Kubeconfig ${file} has no context "${config.getCurrentContext()}" with a cluster and a user`)
+    throw new StartError(`Kubeconfig ${file} has no context "${config.getCurrentContext()}" with a cluster and a user`)
   }
   refuseUnsafe(cluster, user, file)
   const ca = pemSource(cluster.caFile, cluster.caData)
@@ -62,7 +65,7 @@ function loadFile(config: KubeConfig, file: string): KubeConfig {
   } catch (error) {
     const code = errorCode(error)
     const why = code === undefined ? 'it must be a kubeconfig in YAML' : code
-    throw new Error(`Kubeconfig ${file} cannot be read: ${why}`)
+    throw new StartError(`Kubeconfig ${file} cannot be read: ${why}`)
   }
   return config
 }
@@ -75,7 +78,7 @@ function refuseUnsafe(cluster: Cluster, user: User, file: string): void {
     [user.impersonateUser, 'as: impersonation is not supported'],
   ] as const
   const mends = refused.filter(([found]) => Boolean(found)).map(([, mend]) => mend)
-  if (mends.length > 0) throw new Error(`Kubeconfig ${file}: ${mends.join('; ')}`)
+  if (mends.length > 0) throw new StartError(`Kubeconfig ${file}: ${mends.join('; ')}`)
 }
 
 type Identity = Pick<KubeCredentials, 'token' | 'cert' | 'key'>
@@ -124,7 +127,9 @@ async function askPlugin(config: KubeConfig): Promise<{
   try {
     await config.applyToHTTPSOptions(options)
   } catch (error) {
-    throw new Error('The login plugin of the kubeconfig failed: run kubectl with the same context', { cause: error })
+    throw new StartError('The login plugin of the kubeconfig failed: run kubectl with the same context', {
+      cause: error,
+    })
   }
   const { headers = {}, cert, key } = options
   const authorization = 'Authorization' in headers ? String(headers['Authorization']) : ''

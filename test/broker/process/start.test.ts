@@ -14,6 +14,12 @@ async function file(text: string): Promise<string> {
   return path
 }
 
+const free = { address: '127.0.0.1', port: 0 }
+
+function tls(certFile: string, keyFile = '/nowhere/tls.key') {
+  return { ...free, tls: { certFile, keyFile } }
+}
+
 describe('start of the broker', { timeout: 30_000 }, () => {
   it('prints every problem of the configuration at once, with a file that works and no value of this one', async () => {
     const path = await file(
@@ -79,7 +85,6 @@ describe('start of the broker', { timeout: 30_000 }, () => {
     const site = await createSite()
     const first = await site.startReady()
     const taken = { address: '127.0.0.1', port: Number(new URL(first.urls.token).port) }
-    const free = { address: '127.0.0.1', port: 0 }
     const apart = { keys: { directory: join(site.directory, 'k2') }, audit: { directory: join(site.directory, 'a2') } }
 
     const [second, third, fourth] = await Promise.all([
@@ -106,6 +111,45 @@ describe('start of the broker', { timeout: 30_000 }, () => {
     ])
     expect(failures[0]).toContain(`remove ${site.journal}/journal.lock when it is certain`)
     expect(await first.readiness()).toEqual([200, 'ok\n'])
+  })
+
+  it.each<[string, object, string]>([
+    [
+      'a journal directory that is a file',
+      { audit: { directory: '/dev/null' } },
+      'audit.directory cannot be used (EEXIST): mount a volume that uid 65532 may write',
+    ],
+    [
+      'a journal directory below a file',
+      { audit: { directory: '/dev/null/audit' } },
+      'audit.directory cannot be used (ENOTDIR): mount a volume that uid 65532 may write',
+    ],
+    ['a directory of keys below a file', { keys: { directory: '/dev/null/keys' } }, 'keys.directory: '],
+    [
+      'certificates that are not there',
+      { listeners: { token: tls('/nowhere/tls.crt'), discovery: free, metrics: free } },
+      'listeners.token: tls.certFile /nowhere/tls.crt and tls.keyFile /nowhere/tls.key cannot be used (ENOENT)',
+    ],
+    [
+      'certificates that are none',
+      { listeners: { token: free, discovery: free, metrics: tls('/dev/null', '/dev/null') } },
+      'listeners.metrics: tls.certFile /dev/null and tls.keyFile /dev/null cannot be used (no PEM files that fit together)',
+    ],
+    [
+      'no cluster around it',
+      { clusters: [{ name: 'main', issuer: 'x' }] },
+      'Not in a cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set; name a kubeconfig in clusters.0.kubeconfig',
+    ],
+  ])('names the key and what to change, without a stack: %s', async (_what, changes, message) => {
+    const site = await createSite()
+
+    const broker = await site.start(changes)
+
+    expect(await broker.exited).toBe(1)
+    const [last] = broker.log().slice(-1)
+    expect(last).toMatchObject({ level: 'fatal', msg: 'broker cannot start' })
+    expect(last?.err?.message).toContain(message)
+    expect(last?.err).not.toHaveProperty('stack')
   })
 
   it('refuses a journal that does not verify, and begins a new chain when it is told to', async () => {

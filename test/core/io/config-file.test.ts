@@ -63,10 +63,13 @@ describe('readProcessConfig', () => {
   it('names the file that cannot be read, and why', async () => {
     const nowhere = join(directory, 'nowhere.yaml')
 
-    expect(await read('--config', nowhere)).toEqual({ kind: 'unusable', text: `${nowhere} cannot be read: ENOENT` })
+    expect(await read('--config', nowhere)).toEqual({
+      kind: 'unusable',
+      text: `${nowhere} cannot be read (ENOENT): name a file with --config that this user may read`,
+    })
     expect(await read('--config', directory)).toEqual({
       kind: 'unusable',
-      text: `${directory} cannot be read: EISDIR`,
+      text: `${directory} cannot be read (EISDIR): name a file with --config that this user may read`,
     })
   })
 

@@ -317,7 +317,10 @@ describe('certificates', () => {
   it('does not start without its files', async () => {
     const tls = { certFile: '/nonexistent/tls.crt', keyFile: '/nonexistent/tls.key' }
 
-    await expect(startServer(hello, { address: '127.0.0.1', port: 0, tls })).rejects.toMatchObject({ code: 'ENOENT' })
+    await expect(startServer(hello, { address: '127.0.0.1', port: 0, tls })).rejects.toMatchObject({
+      name: 'StartError',
+      cause: { code: 'ENOENT' },
+    })
   })
 })
 

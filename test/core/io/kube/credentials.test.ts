@@ -60,7 +60,10 @@ describe('inClusterCredentials', () => {
   })
 
   it('says what to set outside a cluster', async () => {
-    await expect(loadCredentials({ env: {} })).rejects.toThrow(/name a kubeconfig/)
+    await expect(loadCredentials({ env: {} })).rejects.toThrow(/name a kubeconfig in KUBECONFIG$/)
+    await expect(loadCredentials({ env: {}, setting: 'clusters.0.kubeconfig' })).rejects.toThrow(
+      /name a kubeconfig in clusters\.0\.kubeconfig$/,
+    )
   })
 })
 
