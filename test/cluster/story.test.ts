@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { facts, hostAddress, kube } from './harness/cluster.ts'
+import { hostAddress, kube } from './harness/cluster.ts'
 import { exposeHostProcess } from './harness/host-service.ts'
 import type { KubeObject } from './harness/kube.ts'
 import { explainOnFailure, outcomeOf, podLogs, waitForRun, waitForSuccess } from './harness/pods.ts'
@@ -9,7 +9,7 @@ import { waitFor } from './harness/wait.ts'
 import { journalRecords } from './product/audit.ts'
 import { crash } from './product/crash.ts'
 import { installProduct, type Product } from './product/install.ts'
-import { issuerUrl, system, target } from './product/manifests.ts'
+import { issuerUrl, system, target } from './product/names.ts'
 import { createTeam, pipelineRun } from './product/payments.ts'
 
 let product: Product
@@ -33,7 +33,7 @@ beforeAll(async () => {
     '--scope',
     'deploy:staging',
   ]
-  api = startNode('deploy-api', main, [...args, '--ca', facts().authority ?? ''])
+  api = startNode('deploy-api', main, [...args, '--ca', product.authorityFile])
   await api.waitForOutput(/listening/)
 }, 240_000)
 
@@ -141,7 +141,9 @@ describe('while the broker is away', () => {
     const broker = `/apis/apps/v1/namespaces/${system}/statefulsets/tokenbroker`
     await client.patch(broker, { spec: { replicas: 0 } })
     await waitFor('the broker is gone', async () => {
-      const pods = await client.list(`/api/v1/namespaces/${system}/pods`, { labelSelector: 'app=tokenbroker' })
+      const pods = await client.list(`/api/v1/namespaces/${system}/pods`, {
+        labelSelector: 'app.kubernetes.io/component=broker',
+      })
       return pods.length === 0
     })
 

@@ -4,7 +4,7 @@ import type { AuditRecord } from '../../../core/audit/event.ts'
 import { type AuditLine, splitLines } from '../../../core/audit/lines.ts'
 import { verifyLines } from '../../../core/audit/verify.ts'
 import { facts } from '../harness/cluster.ts'
-import { system } from './manifests.ts'
+import { system } from './names.ts'
 
 const run = promisify(execFile)
 

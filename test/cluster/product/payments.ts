@@ -1,6 +1,6 @@
 import { apply, createNamespace, facts } from '../harness/cluster.ts'
 import type { KubeObject } from '../harness/kube.ts'
-import { issuerUrl, target, tokenUrl } from './manifests.ts'
+import { issuerUrl, target, tokenUrl } from './names.ts'
 
 /** A team's namespace: ServiceAccount, Role, TokenPolicy and a Task that uses the token. */
 export interface Team {
@@ -18,12 +18,6 @@ export interface TeamOptions {
 export async function createTeam({ authority, apiUrl, hasRole = true }: TeamOptions): Promise<Team> {
   const namespace = await createNamespace('payments')
   await apply([
-    {
-      apiVersion: 'tokenbroker.dev/v1alpha1',
-      kind: 'ClusterTokenProvider',
-      metadata: { name: 'builtin' },
-      spec: { builtin: {}, audiences: [target], scopes: ['deploy:staging', 'deploy:production'] },
-    },
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'deployer', namespace } },
     {
       apiVersion: 'tokenbroker.dev/v1alpha1',
