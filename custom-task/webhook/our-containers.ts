@@ -67,13 +67,13 @@ function gate({ waitSeconds, isOptional }: PodNeeds, settings: InjectionSettings
   }
 }
 
-function volumes({ deliveries }: PodNeeds, { brokerUrl }: InjectionSettings): readonly object[] {
+function volumes({ deliveries }: PodNeeds, { audience }: InjectionSettings): readonly object[] {
   return [
     { name: tokenVolume, emptyDir: { medium: 'Memory', sizeLimit: `${1 + Math.ceil(deliveries / 8)}Mi` } },
     {
       name: identityVolume,
       projected: {
-        sources: [{ serviceAccountToken: { audience: brokerUrl, expirationSeconds: identitySeconds, path: 'token' } }],
+        sources: [{ serviceAccountToken: { audience, expirationSeconds: identitySeconds, path: 'token' } }],
       },
     },
   ]

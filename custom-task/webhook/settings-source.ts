@@ -13,14 +13,15 @@ export function createSettings(
   config: WebhookConfig,
   { clock, onError }: { readonly clock: Clock; readonly onError: (error: unknown) => void },
 ): Fresh<InjectionSettings> {
-  const { broker, image, imagePullPolicy, runAsUser, sidecar, gate } = config
+  const { broker, sidecar, gate } = config
   const fixed = {
-    image,
-    imagePullPolicy,
+    image: sidecar.image,
+    imagePullPolicy: sidecar.imagePullPolicy,
     brokerUrl: broker.url,
-    sidecarResources: sidecar,
-    gateResources: gate,
-    runAsUser: runAsUser ?? undefined,
+    audience: broker.audience ?? broker.url,
+    sidecarResources: sidecar.resources,
+    gateResources: gate.resources,
+    runAsUser: sidecar.runAsUser ?? undefined,
   }
   return createFresh(async () => ({ ...fixed, ca: await readAuthorities(broker.caFile) }), { clock, maxAgeMs, onError })
 }

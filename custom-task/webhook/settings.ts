@@ -9,8 +9,10 @@ export interface InjectionSettings {
   /** The task image, which holds sidecar and gate. */
   readonly image: string
   readonly imagePullPolicy: 'Always' | 'IfNotPresent' | 'Never'
-  /** Issuer URL of the broker: where tokens come from, and the audience of the pod's own token. */
+  /** Where tokens come from. */
   readonly brokerUrl: string
+  /** Of the pod's own token: the broker's issuer URL. */
+  readonly audience: string
   /** PEM authorities of the broker's certificate; undefined: the system's. */
   readonly ca: string | undefined
   readonly sidecarResources: Resources

@@ -40,10 +40,10 @@ export async function startWebhook({ config, env, log, shutdown }: StartOptions)
   const isReady = (): boolean => isServing && !shutdown.signal.aborted
   const health = await startServer(createHealth({ isReady, metrics }), { ...config.health, onError })
 
-  const { certFile, keyFile, ...listen } = config.listen
+  const { tls, ...listenOn } = config.listener
   const { caFile } = config.broker
   await waitForFiles(
-    [certFile, keyFile, ...(caFile === undefined ? [] : [caFile])],
+    [tls.certFile, tls.keyFile, ...(caFile === undefined ? [] : [caFile])],
     { delay: systemDelay, log },
     shutdown.signal,
   )
@@ -58,9 +58,9 @@ export async function startWebhook({ config, env, log, shutdown }: StartOptions)
     lifetime: lifetime.signal,
     deadlineMs,
   })
-  const server = await startServer(app, { ...listen, tls: { certFile, keyFile }, limits: admissionLimits, onError })
+  const server = await startServer(app, { ...listenOn, tls, limits: admissionLimits, onError })
   isServing = true
-  log.info({ url: server.url, health_url: health.url, image: config.image }, 'webhook started')
+  log.info({ url: server.url, health_url: health.url, image: config.sidecar.image }, 'webhook started')
 
   shutdown.onShutdown('drain', (deadline) => systemDelay(config.drainSeconds * 1000, deadline))
   shutdown.onShutdown('admission', async (deadline) => {

@@ -8,7 +8,8 @@ import { parsePod } from './tekton-pod.ts'
 export const settings: InjectionSettings = {
   image: 'tokenbroker-task:1',
   imagePullPolicy: 'IfNotPresent',
-  brokerUrl: 'https://tokenbroker.tokenbroker.svc:8443',
+  brokerUrl: 'https://tokenbroker.tokenbroker.svc',
+  audience: 'https://tokenbroker-discovery.tokenbroker.svc',
   ca: '-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n',
   sidecarResources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '128Mi' } },
   gateResources: { requests: { cpu: '10m', memory: '64Mi' }, limits: { memory: '128Mi' } },

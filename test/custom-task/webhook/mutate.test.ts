@@ -73,7 +73,7 @@ describe('mutate', () => {
       expect(identity).toEqual({
         name: 'tokenbroker-identity',
         projected: {
-          sources: [{ serviceAccountToken: { audience: settings.brokerUrl, expirationSeconds: 3600, path: 'token' } }],
+          sources: [{ serviceAccountToken: { audience: settings.audience, expirationSeconds: 3600, path: 'token' } }],
         },
       })
       expect(mounting).toEqual(['tokenbroker'])
