@@ -29,7 +29,11 @@ const notIn = 'NotIn'
  */
 export function webhookConfiguration(options: ConfigurationOptions) {
   const { name, labels, excludedNamespaces = ['kube-system', 'kube-node-lease', 'kube-public'] } = options
-  const excluded = { key: 'kubernetes.io/metadata.name', operator: notIn, values: excludedNamespaces }
+  // An empty list of values is no valid expression.
+  const excluded =
+    excludedNamespaces.length === 0
+      ? []
+      : [{ key: 'kubernetes.io/metadata.name', operator: notIn, values: excludedNamespaces }]
   const required = { key: injectionLabel, operator: 'In', values: ['required'] }
   const open = { key: injectionLabel, operator: notIn, values: ['required', 'disabled'] }
   return {
@@ -37,8 +41,8 @@ export function webhookConfiguration(options: ConfigurationOptions) {
     kind: 'MutatingWebhookConfiguration',
     metadata: { name, ...(labels === undefined ? {} : { labels }) },
     webhooks: [
-      webhook('inject.tokenbroker.dev', 'Ignore', [open, excluded], options),
-      webhook('inject-required.tokenbroker.dev', 'Fail', [required, excluded], options),
+      webhook('inject.tokenbroker.dev', 'Ignore', [open, ...excluded], options),
+      webhook('inject-required.tokenbroker.dev', 'Fail', [required, ...excluded], options),
     ],
   }
 }
