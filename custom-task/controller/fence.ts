@@ -1,5 +1,5 @@
 import type { KubeClient } from '../../core/io/kube/api.ts'
-import { LeadershipLost } from '../../core/io/kube/leader-election.ts'
+import { LeadershipLost } from '../../core/io/kube/leader-term.ts'
 
 /**
  * The same client, whose writes fail as soon as somebody else may lead: a process that slept through its term writes

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import type { LeaderElection, Term } from '../../core/io/kube/leader-election.ts'
+import type { LeaderElection } from '../../core/io/kube/leader-election.ts'
+import type { Term } from '../../core/io/kube/leader-term.ts'
 import type { Shutdown } from '../../core/io/shutdown.ts'
 
 export interface LeadDeps {

@@ -5,7 +5,7 @@ import { startServer } from '../../core/io/http-server.ts'
 import type { KubeClient } from '../../core/io/kube/api.ts'
 import { createKubeClient } from '../../core/io/kube/client.ts'
 import { loadCredentials } from '../../core/io/kube/credentials.ts'
-import { createLeaderElection } from '../../core/io/kube/leader-election.ts'
+import { createLeaderElection, type LeaderElection } from '../../core/io/kube/leader-election.ts'
 import type { Shutdown } from '../../core/io/shutdown.ts'
 import { systemClock, systemDelay, systemRandom } from '../../core/io/system.ts'
 import { createUuidV7 } from '../../core/io/uuid.ts'
@@ -42,8 +42,7 @@ export async function startController(options: StartOptions): Promise<void> {
   })
   const kube = await connect(options, onError)
   const instance = env['POD_NAME'] ?? env['HOSTNAME'] ?? 'controller'
-  const election = config.leaderElection && electionOf(config.leaderElection, { kube, instance, log })
-  const lead = createLead({ election, log, shutdown })
+  const lead = createLead({ election: electionOf(options, kube), log, shutdown })
   const controller = assemble(options, { kube: fenced(kube, lead.isHeld), http, instance })
   const isReady = (): boolean => (lead.isHeld() ? controller.isReady() : lead.isStandingBy())
   const health = await startServer(createHealth({ isReady, metrics: controller.metrics }), {
@@ -77,12 +76,18 @@ async function connect({ config, env }: StartOptions, onError: (err: unknown) =>
   return createKubeClient({ credentials, onError })
 }
 
-function electionOf(
-  { namespace, lease }: NonNullable<ControllerConfig['leaderElection']>,
-  { kube, instance, log }: { readonly kube: KubeClient; readonly instance: string; readonly log: Logger },
-) {
-  const identity = `${instance}_${randomUUID()}`
-  return createLeaderElection({ client: kube, lease: { namespace, name: lease }, identity, log })
+function electionOf({ config, env, log }: StartOptions, client: KubeClient): LeaderElection | undefined {
+  if (config.leaderElection === undefined) return undefined
+  const { namespace, lease: name } = config.leaderElection
+  const pod = env['POD_NAME']
+  return createLeaderElection({
+    client,
+    lease: { namespace, name },
+    identity: `${pod ?? 'controller'}_${randomUUID()}`,
+    // A container is started again after its process ended, never beside it.
+    isPredecessor: (holder) => pod !== undefined && holder.startsWith(`${pod}_`),
+    log,
+  })
 }
 
 function assemble(
