@@ -52,15 +52,17 @@
 
 {{- define "tokenbroker.webhookConfig" -}}
 {{- $config := dict
-  "listener" (dict "address" "0.0.0.0" "port" 9443 "tls" (dict
-    "certFile" "/etc/tokenbroker/serving/tls.crt"
-    "keyFile" "/etc/tokenbroker/serving/tls.key"))
-  "health" (dict "address" "0.0.0.0" "port" 8081)
   "broker" (dict
     "url" (printf "https://%s" (include "tokenbroker.tokenHost" .))
     "audience" (include "tokenbroker.issuerUrl" .)
     "caFile" "/etc/tokenbroker/ca/ca.crt")
-  "sidecar" (dict "image" (include "tokenbroker.image" (list . .Values.images.task)))
+  "sidecar" (dict
+    "image" (include "tokenbroker.image" (list . .Values.images.task))
+    "imagePullPolicy" .Values.images.task.pullPolicy)
+  "listener" (dict
+    "port" 9443
+    "tls" (dict "certFile" "/etc/tokenbroker/serving/tls.crt" "keyFile" "/etc/tokenbroker/serving/tls.key"))
+  "health" (dict "port" 8081)
 -}}
 {{- mergeOverwrite $config (deepCopy .Values.webhook.config) | toYaml -}}
 {{- end -}}
