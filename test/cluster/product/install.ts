@@ -28,9 +28,11 @@ export async function installProduct(): Promise<Product> {
   await apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: system, labels } }])
   if (facts().pki !== null) await provideVolume()
   const waiting = ['--namespace', system, '--wait', '--timeout', '3m']
-  await helm(['upgrade', '--install', release, chart, ...waiting], await values()).catch(async (error: Error) => {
-    throw new Error(`${error.message}\n${await describeNamespace(system)}`)
-  })
+  await helm(['upgrade', '--install', release, chart, ...waiting], await productValues(randomUUID())).catch(
+    async (error: Error) => {
+      throw new Error(`${error.message}\n${await describeNamespace(system)}`)
+    },
+  )
   const authority = await authorityOf(system)
   const authorityFile = join(await mkdtemp(join(tmpdir(), 'authority-')), 'ca.crt')
   await writeFile(authorityFile, authority)
@@ -42,13 +44,17 @@ export async function installProduct(): Promise<Product> {
   }
 }
 
-async function values(): Promise<object> {
+/**
+ * Values for this cluster, with the images of this repository.
+ *
+ * @param installation pods of another one are replaced, as an image may be new under its old name
+ */
+export async function productValues(installation: string) {
   const { images, pki } = facts()
   if (images.broker === null || images.task === null) throw new Error('the product images are missing')
   const discovery = await (await kube()).get<{ issuer: string }>('/.well-known/openid-configuration', { token: '' })
   const caller = { namespace: system, serviceAccount: `${release}-controller`, audiences: [target] }
-  // An image may be new under its old name: another annotation replaces the pods.
-  const podAnnotations = { installation: randomUUID() }
+  const podAnnotations = { installation }
   return {
     images: { broker: imageValues(images.broker), task: imageValues(images.task) },
     cluster: { name: 'rig', issuer: discovery.issuer },
@@ -59,6 +65,7 @@ async function values(): Promise<object> {
       persistence: pki === null ? {} : { storageClass },
     },
     controller: { podAnnotations },
+    webhook: { podAnnotations },
   }
 }
 
@@ -73,6 +80,10 @@ async function provideVolume(): Promise<void> {
   await mkdir(path, { recursive: true })
   // a volume of a storage class would come with the group of the pod
   await chown(path, 65_532, 65_532)
+  const volume = `/api/v1/persistentvolumes/${storageClass}`
+  // One whose claim is gone is bound to nobody any more.
+  const client = await kube()
+  if ((await client.find(volume))?.status?.phase === 'Released') await client.delete(volume)
   await apply([
     {
       apiVersion: 'v1',
