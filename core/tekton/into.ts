@@ -1,4 +1,10 @@
-import { isCustomTask, type PipelineSpec, type PipelineTask, pipelineTaskNamed } from './pipeline-spec.ts'
+import {
+  isChildPipeline,
+  isCustomTask,
+  type PipelineSpec,
+  type PipelineTask,
+  pipelineTaskNamed,
+} from './pipeline-spec.ts'
 import { referencedTasks } from './result-references.ts'
 import type { TokenExchangeParams } from './token-exchange-params.ts'
 
@@ -53,11 +59,14 @@ interface Place {
 }
 
 function intoProblems(spec: PipelineSpec, { name, taskName, after }: Place): readonly string[] {
-  if (pipelineTaskNamed(spec, name) === undefined) return [`param into names ${name}, which is no task of the pipeline`]
+  const task = pipelineTaskNamed(spec, name)
+  if (task === undefined) return [`param into names ${name}, which is no task of the pipeline`]
   if (!after.has(name)) {
     return [`task ${name} does not run after ${taskName}: add runAfter: [${taskName}] to task ${name}`]
   }
-  return runsPod(spec, name) ? [] : [`task ${name} is a custom task and runs no pod: leave it out of into`]
+  if (isCustomTask(task)) return [`task ${name} is a custom task and runs no pod: leave it out of into`]
+  if (!isChildPipeline(task)) return []
+  return [`task ${name} is a pipeline of its own: put a TokenExchange task into that pipeline and leave it out of into`]
 }
 
 function stepProblems(tasks: readonly string[], steps: readonly { readonly task: string }[]): readonly string[] {
@@ -80,7 +89,7 @@ function dependsOn(task: PipelineTask, taskName: string): boolean {
 
 function runsPod(spec: PipelineSpec, name: string): boolean {
   const task = pipelineTaskNamed(spec, name)
-  return task !== undefined && !isCustomTask(task)
+  return task !== undefined && !isCustomTask(task) && !isChildPipeline(task)
 }
 
 function all(spec: PipelineSpec): readonly PipelineTask[] {

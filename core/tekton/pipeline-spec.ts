@@ -22,6 +22,9 @@ const pipelineTask = z.object({
       sidecars: list(stepTexts),
     }),
   ),
+  /** A child pipeline, by reference or embedded (alpha in Tekton): Tekton makes a PipelineRun of the task. */
+  pipelineRef: optional(z.object({})),
+  pipelineSpec: optional(z.object({})),
   runAfter: list(z.string()),
   params: list(param),
   when: list(
@@ -56,4 +59,9 @@ export function pipelineTaskNamed(spec: PipelineSpec, name: string): PipelineTas
 /** Tekton makes a CustomRun, and so no pod, of every task that names both apiVersion and kind. */
 export function isCustomTask(task: PipelineTask): boolean {
   return [task.taskRef, task.taskSpec].some((type) => Boolean(type?.apiVersion) && Boolean(type?.kind))
+}
+
+/** Tekton makes a PipelineRun of such a task: pods run in that one's tasks, none for the task itself. */
+export function isChildPipeline(task: PipelineTask): boolean {
+  return task.pipelineRef !== undefined || task.pipelineSpec !== undefined
 }

@@ -2,6 +2,29 @@ import { z } from 'zod'
 import { name } from '../../core/crd/fields.ts'
 
 const path = z.string().min(1).max(4096)
+const dnsName = z
+  .string()
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'expected a DNS name')
+  .max(253)
+
+const leaderElection = z.strictObject({
+  namespace: name.describe('Namespace of the Lease.'),
+  lease: name.default('tokenbroker-controller').describe('Name of the Lease (coordination.k8s.io).'),
+})
+
+const certificates = z.strictObject({
+  namespace: name.describe('Namespace of the Secret and the ConfigMap.'),
+  secret: name.describe('Secret that the servers mount; it must exist.'),
+  configMap: name.describe('ConfigMap whose key ca.crt gets the authorities; it must exist.'),
+  webhookConfiguration: name
+    .optional()
+    .describe('MutatingWebhookConfiguration whose webhooks get the authorities as caBundle.'),
+  caFile: path.describe("This process's own copy of the authorities; broker.caFile names the same file."),
+  servers: z
+    .record(z.string().regex(/^[a-z]{1,32}$/), z.array(dnsName).min(1).max(32))
+    .refine((servers) => !('ca' in servers), 'ca is the name of the authority')
+    .describe('DNS names of each server; <server>.crt and <server>.key are its keys in the Secret.'),
+})
 
 /** The controller's configuration file. */
 export const controllerConfig = z.strictObject({
@@ -23,6 +46,12 @@ export const controllerConfig = z.strictObject({
   context: z.string().max(253).optional().describe('Context of the kubeconfig. Default: its current one.'),
   namespace: name.optional().describe('Work in this namespace only. Default: all.'),
   concurrency: z.int().min(1).max(256).default(8).describe('CustomRuns that are worked on at once.'),
+  leaderElection: leaderElection
+    .optional()
+    .describe('Of several replicas one works at a time. Without it this process works at once.'),
+  certificates: certificates
+    .optional()
+    .describe('Makes and rotates the serving certificates of broker and webhook. Without it somebody else does.'),
   health: z
     .strictObject({
       address: z

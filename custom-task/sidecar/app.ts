@@ -11,6 +11,7 @@ import { createLocalApi } from './local-api.ts'
 import type { LocalStep } from './local-client.ts'
 import { keepFresh } from './renewal.ts'
 import { createStepAccess, localName, targetOf } from './step-access.ts'
+import { makeStepDirectory } from './step-directory.ts'
 import { createTokenCache } from './token-cache.ts'
 import { openTokenDirectory, socketFile, type TokenDirectory } from './token-directory.ts'
 import { type TokenTarget, targetKey } from './token-target.ts'
@@ -55,7 +56,10 @@ export async function startSidecar(config: SidecarConfig, deps: SidecarDeps): Pr
   const { clock, delay, random, log } = deps
   const lifetime = new AbortController()
   const steps: OpenStep[] = []
-  for (const step of config.steps) steps.push(await openStep(step, deps))
+  for (const step of config.steps) {
+    if (config.volume !== undefined) await makeStepDirectory(config.volume, step.directory)
+    steps.push(await openStep(step, deps))
+  }
   const supplies = groupByToken(steps)
   const deliveries = steps.flatMap((step) => step.deliveries.map((one) => one.delivery))
   const cache = createTokenCache({

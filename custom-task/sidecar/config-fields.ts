@@ -50,6 +50,12 @@ export const configFields = {
     example: '":8098"',
     fallback: ':8098',
   },
+  volume: {
+    meaning: 'A memory-backed volume that the sidecar mounts whole; directories of steps in it are made.',
+    expectation: 'an absolute path of at most 94 bytes',
+    example: '"/tokenbroker"',
+    fallback: 'none: every directory is a mount of its own',
+  },
   steps: {
     meaning: 'The steps that get tokens, each with a directory and a key of its own.',
     expectation: 'a list of 1 to 64 steps, no directory twice',
@@ -104,6 +110,12 @@ export const configFields = {
     expectation: 'true or false',
     example: 'true',
     fallback: 'false',
+  },
+  'steps[].policies[].as': {
+    meaning: 'Forms in which unmodified tools look for the token; each adds its file to the directory.',
+    expectation: 'a list of git, docker, netrc, aws, gcp, azure and kubeconfig, none twice',
+    example: '["git"]',
+    fallback: 'none',
   },
 } as const satisfies Record<string, ConfigField>
 

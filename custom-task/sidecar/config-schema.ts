@@ -3,6 +3,7 @@ import { isAbsolute, normalize } from 'node:path'
 import * as z from 'zod/mini'
 import { isLoopback } from '../../core/io/loopback.ts'
 import { scopeTokenPattern } from '../../core/oauth/vocabulary.ts'
+import { presetNames } from '../presets.ts'
 
 const objectName = z.string().check(z.maxLength(253), z.regex(/^[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?$/))
 const reservedNames: readonly string[] = ['key', 'sidecar.sock']
@@ -46,6 +47,7 @@ const policyObject = z.strictObject({
     z.array(z.string().check(z.maxLength(128), z.regex(scopeTokenPattern))).check(z.minLength(1), z.maxLength(64)),
   ),
   optional: z._default(z.boolean(), false),
+  as: z.optional(z.array(z.enum(presetNames)).check(z.minLength(1), z.refine(isDistinct))),
 })
 
 const policyEntry = z.pipe(
@@ -74,6 +76,7 @@ export const configSchema = z.strictObject({
     .check(z.refine((broker) => broker.ca === undefined || broker.caFile === undefined, { path: ['ca'] })),
   listen: z._default(loopbackAddress, { address: '127.0.0.1', port: 8099 }),
   health: z._default(address, { address: '', port: 8098 }),
+  volume: z.optional(directory),
   steps: z.array(step).check(
     z.minLength(1),
     z.maxLength(64),

@@ -7,9 +7,10 @@ import { isLoopback } from '../../core/io/loopback.ts'
 import { systemDelay } from '../../core/io/system.ts'
 import { judgeReadiness, type Readiness } from './readiness.ts'
 
-const usage = `Usage: gate [--url http://127.0.0.1:8098/readyz] [--timeout 60s]
+const usage = `Usage: gate [--url http://127.0.0.1:8098/readyz] [--timeout 60s] [--optional]
 
-Waits until every token of the pod is there (exit 0), one is refused or the time is over (exit 1).
+Waits until every token of the pod is there (exit 0), one is refused or the time is over (exit 1; with --optional exit 0
+when the time is over).
 `
 
 const pollMs = 200
@@ -19,10 +20,11 @@ const maxAnswerBytes = 262_144
 /** A sidecar that cannot be reached is one that has not started yet. */
 const notStarted: Readiness = { kind: 'waiting', sentences: ['the sidecar does not answer: is it in this pod?'] }
 
-const { url, timeoutSeconds } = readArguments()
-process.exitCode = await waitForTokens(url, timeoutSeconds)
+const { url, timeoutSeconds, isOptional } = readArguments()
+const readiness = await waitForTokens(url, timeoutSeconds)
+process.exitCode = readiness === 'ready' || (readiness === 'waiting' && isOptional) ? 0 : 1
 
-async function waitForTokens(address: string, seconds: number): Promise<number> {
+async function waitForTokens(address: string, seconds: number): Promise<Readiness['kind']> {
   const deadline = AbortSignal.timeout(seconds * 1000)
   let last = notStarted
   while (!deadline.aborted) {
@@ -32,7 +34,7 @@ async function waitForTokens(address: string, seconds: number): Promise<number> 
   }
   for (const sentence of last.sentences) process.stderr.write(`tokenbroker: ${sentence}\n`)
   if (last.kind === 'waiting') process.stderr.write(`tokenbroker: no token after ${seconds} s\n`)
-  return last.kind === 'ready' ? 0 : 1
+  return last.kind
 }
 
 async function ask(address: string, signal: AbortSignal): Promise<Readiness> {
@@ -46,14 +48,20 @@ async function ask(address: string, signal: AbortSignal): Promise<Readiness> {
   })
 }
 
-function readArguments(): { readonly url: string; readonly timeoutSeconds: number } {
+interface Arguments {
+  readonly url: string
+  readonly timeoutSeconds: number
+  readonly isOptional: boolean
+}
+
+function readArguments(): Arguments {
   try {
-    const options = { url: { type: 'string' }, timeout: { type: 'string' } } as const
+    const options = { url: { type: 'string' }, timeout: { type: 'string' }, optional: { type: 'boolean' } } as const
     const { values } = parseArgs({ options })
     const address = URL.parse(values.url ?? 'http://127.0.0.1:8098/readyz')
     const seconds = parseSecondsOrDuration(values.timeout ?? '60s')
     if (address?.protocol === 'http:' && isLoopback(address.hostname) && seconds !== undefined) {
-      return { url: address.href, timeoutSeconds: seconds }
+      return { url: address.href, timeoutSeconds: seconds, isOptional: values.optional === true }
     }
   } catch {
     // What is wrong is shown by what would be right.

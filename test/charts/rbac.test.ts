@@ -1,52 +1,46 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { parseAllDocuments } from 'yaml'
 import { resources } from '../../core/io/kube/api.ts'
-
-interface Rule {
-  readonly apiGroups?: readonly string[]
-  readonly resources?: readonly string[]
-  readonly resourceNames?: readonly string[]
-  readonly nonResourceURLs?: readonly string[]
-  readonly verbs: readonly string[]
-}
-
-interface Role {
-  readonly kind: string
-  readonly metadata: { readonly name: string }
-  readonly rules: readonly Rule[]
-}
-
-function read(name: string): readonly Role[] {
-  const text = readFileSync(join(import.meta.dirname, '../../charts/rbac', name), 'utf8')
-  return parseAllDocuments(text).map((document) => document.toJS({ maxAliasCount: 0 }) as Role)
-}
+import { type Role, type Rule, readRole } from './role-files.ts'
 
 /** `<verb> <resource>.<group>`, one for each right. */
-function rights(role: Role): readonly string[] {
-  return role.rules.flatMap((rule) => {
-    const things = rule.resources?.flatMap((resource) => (rule.apiGroups ?? []).map((group) => `${resource}.${group}`))
-    return (things ?? rule.nonResourceURLs ?? []).flatMap((thing) => rule.verbs.map((verb) => `${verb} ${thing}`))
-  })
+function rightsOf(rule: Rule): readonly string[] {
+  const things = rule.resources?.flatMap((resource) => (rule.apiGroups ?? []).map((group) => `${resource}.${group}`))
+  return (things ?? rule.nonResourceURLs ?? []).flatMap((thing) => rule.verbs.map((verb) => `${verb} ${thing}`))
 }
 
-const files = ['broker.yaml', 'controller.yaml']
-const roles = files.flatMap(read)
+function rights(role: Role): readonly string[] {
+  return role.rules.flatMap(rightsOf)
+}
+
+const files = readdirSync(join(import.meta.dirname, '../../charts/rbac'))
+const roles = files.flatMap(readRole)
 
 describe.each(files)('charts/rbac/%s', (file) => {
-  const all = read(file).flatMap(rights)
+  const rules = readRole(file).flatMap((role) => role.rules)
+  const all = rules.flatMap(rightsOf)
 
   it('has no wildcard', () => {
     expect(all.length).toBeGreaterThan(0)
     expect(all.filter((right) => right.includes('*'))).toEqual([])
   })
 
-  it('touches no Secret, mints no ServiceAccount token, impersonates nobody and raises no rights', () => {
-    const forbidden =
-      /secrets|serviceaccounts\/token|^(impersonate|escalate|bind|deletecollection) |webhookconfigurations|roles/
+  it('mints no ServiceAccount token, impersonates nobody, and gives nobody rights', () => {
+    const forbidden = /serviceaccounts\/token|^(impersonate|escalate|bind|approve|deletecollection) |roles|rolebindings/
 
     expect(all.filter((right) => forbidden.test(right))).toEqual([])
+  })
+
+  it('touches Secrets, ConfigMaps, Leases and configurations of webhooks by name alone, and creates and deletes none', () => {
+    const delicate = rules.filter((rule) =>
+      rule.resources?.some((one) => /^(secrets|configmaps|leases|.*webhookconfigurations)$/.test(one)),
+    )
+
+    expect(delicate.filter((rule) => (rule.resourceNames ?? []).length !== 1)).toEqual([])
+    expect(new Set(delicate.flatMap(({ verbs }) => verbs))).toEqual(
+      delicate.length === 0 ? new Set() : new Set(['get', 'patch']),
+    )
   })
 
   it('names only resources that the code knows', () => {
@@ -87,5 +81,13 @@ describe('the broker', () => {
       'patch clustertokenproviders/status.tokenbroker.dev',
       'patch tokenpolicies/status.tokenbroker.dev',
     ])
+  })
+})
+
+describe('the webhook', () => {
+  it('only reads, one object at a time', () => {
+    const [webhook] = roles.filter(({ metadata }) => metadata.name === 'tokenbroker-webhook')
+
+    expect(new Set(webhook?.rules.flatMap(({ verbs }) => verbs))).toEqual(new Set(['get']))
   })
 })

@@ -23,6 +23,7 @@ interface WrapperModule {
 }
 
 const kubernetesVersion = 'v1.35.4'
+const helmVersionFlag = '-X helm.sh/helm/v4/internal/version.version=v4.3.1'
 const pipeline = 'github.com/tektoncd/pipeline/cmd'
 
 const modules = {
@@ -40,6 +41,7 @@ const modules = {
     packages: ['eventlistenersink', 'webhook'].map((program) => `github.com/tektoncd/triggers/cmd/${program}`),
     coldMinutes: 0.5,
   },
+  helm: { name: 'helm', packages: ['helm.sh/helm/v4/cmd/helm'], linkerFlags: helmVersionFlag, coldMinutes: 1.5 },
 } satisfies Record<string, WrapperModule>
 
 export type ModuleName = keyof typeof modules
@@ -52,7 +54,7 @@ export interface BuiltModule {
 }
 
 /** What the rig itself needs; Triggers is built only when a caller asks for it. */
-export const rigModules: readonly ModuleName[] = ['etcd', 'tekton', 'kube']
+export const rigModules: readonly ModuleName[] = ['etcd', 'tekton', 'helm', 'kube']
 
 /** Builds what is not built yet, one module at a time: `go build` uses every core by itself. */
 export async function buildBinaries(

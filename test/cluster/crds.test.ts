@@ -6,7 +6,7 @@ import { apply, createNamespace, kube } from './harness/cluster.ts'
 import { KubeError, type KubeObject, type ObjectMeta } from './harness/kube.ts'
 import { kubectl } from './harness/kubectl.ts'
 import { applyDefinitions } from './product/install.ts'
-import { target } from './product/manifests.ts'
+import { target } from './product/names.ts'
 import { changed, type Schema, violationsOf } from './product/violations.ts'
 
 const charts = join(import.meta.dirname, '../../charts/crds')

@@ -9,7 +9,7 @@ import { waitFor } from './harness/wait.ts'
 import { type DeployApi, startDeployApi } from './product/deploy-api.ts'
 import { setNativeSidecars } from './product/feature-flag.ts'
 import { installProduct } from './product/install.ts'
-import { issuerUrl, tokenUrl } from './product/manifests.ts'
+import { issuerUrl, tokenUrl } from './product/names.ts'
 import { builtinProvider } from './product/payments.ts'
 
 /** On a foreign cluster the steps would not trust the certificate of the protected API. */

@@ -8,7 +8,7 @@ import { journalRecords } from './product/audit.ts'
 import { authorizeForm, type BrokerApi, connectBroker, exchangeForm, podToken } from './product/broker-api.ts'
 import { whilePaused } from './product/crash.ts'
 import { installProduct, type Product } from './product/install.ts'
-import { system, target } from './product/manifests.ts'
+import { system, target } from './product/names.ts'
 import { childOf, createTeam, pipelineRun } from './product/payments.ts'
 
 /** A foreign cluster's Services and processes are out of reach. */
@@ -158,8 +158,7 @@ test.runIf(ownRig)('what nobody proved is counted in the journal, not written li
 })
 
 async function team(options: { readonly hasRole?: boolean } = {}): Promise<string> {
-  const { authority } = product
-  return (await createTeam({ authority, apiUrl: 'http://unused.invalid', ...options })).namespace
+  return (await createTeam({ apiUrl: 'http://unused.invalid', ...options })).namespace
 }
 
 /** What the journal says about an answer. */

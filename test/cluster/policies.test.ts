@@ -4,7 +4,7 @@ import type { KubeObject } from './harness/kube.ts'
 import { kubectl } from './harness/kubectl.ts'
 import { waitFor } from './harness/wait.ts'
 import { installProduct } from './product/install.ts'
-import { target } from './product/manifests.ts'
+import { target } from './product/names.ts'
 import { builtinProvider } from './product/payments.ts'
 
 const apiVersion = 'tokenbroker.dev/v1alpha1'

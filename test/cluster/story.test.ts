@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { facts, hostAddress, kube } from './harness/cluster.ts'
+import { hostAddress, kube } from './harness/cluster.ts'
 import { exposeHostProcess } from './harness/host-service.ts'
 import type { KubeObject } from './harness/kube.ts'
 import { explainOnFailure, outcomeOf, podLogs, waitForRun, waitForSuccess } from './harness/pods.ts'
@@ -9,7 +9,7 @@ import { waitFor } from './harness/wait.ts'
 import { journalRecords } from './product/audit.ts'
 import { crash } from './product/crash.ts'
 import { installProduct, type Product } from './product/install.ts'
-import { issuerUrl, system, target } from './product/manifests.ts'
+import { issuerUrl, system, target } from './product/names.ts'
 import { childOf, createTeam, pipelineRun } from './product/payments.ts'
 
 let product: Product
@@ -33,7 +33,7 @@ beforeAll(async () => {
     '--scope',
     'deploy:staging',
   ]
-  api = startNode('deploy-api', main, [...args, '--ca', facts().authority ?? ''])
+  api = startNode('deploy-api', main, [...args, '--ca', product.authorityFile])
   await api.waitForOutput(/listening/)
 }, 240_000)
 
@@ -47,7 +47,7 @@ describe('a PipelineRun with a TokenExchange task and a task behind it', () => {
   let run: KubeObject
 
   beforeAll(async () => {
-    namespace = (await createTeam({ authority: product.authority, apiUrl })).namespace
+    namespace = (await createTeam({ apiUrl })).namespace
     run = await (await kube()).create(pipelineRun(namespace))
   })
 
@@ -95,7 +95,7 @@ describe('a PipelineRun with a TokenExchange task and a task behind it', () => {
 })
 
 test('a ServiceAccount without the role is denied, with the mend, before any pod runs', async () => {
-  const { namespace } = await createTeam({ authority: product.authority, apiUrl, hasRole: false })
+  const { namespace } = await createTeam({ apiUrl, hasRole: false })
   explainOnFailure(namespace)
   const run = await waitForRun(await (await kube()).create(pipelineRun(namespace)))
   expect(outcomeOf(run)?.status).toBe('False')
@@ -106,7 +106,7 @@ test('a ServiceAccount without the role is denied, with the mend, before any pod
 })
 
 test('unknown params fail the run with a list of what is known', async () => {
-  const { namespace } = await createTeam({ authority: product.authority, apiUrl })
+  const { namespace } = await createTeam({ apiUrl })
   const run = await waitForRun(
     await (await kube()).create(pipelineRun(namespace, { params: [{ name: 'scopes', value: 'x' }] })),
   )
@@ -116,7 +116,7 @@ test('unknown params fail the run with a list of what is known', async () => {
 })
 
 test('kubectl auth can-i answers what the broker enforces', async () => {
-  const { namespace } = await createTeam({ authority: product.authority, apiUrl })
+  const { namespace } = await createTeam({ apiUrl })
   const review = (name: string) =>
     kube().then((client) =>
       client.post('/apis/authorization.k8s.io/v1/subjectaccessreviews', {
@@ -135,13 +135,15 @@ test('kubectl auth can-i answers what the broker enforces', async () => {
 
 describe('while the broker is away', () => {
   test('a custom run waits, is cancelled or timed out by name, and is decided when the broker is back', async () => {
-    const { namespace } = await createTeam({ authority: product.authority, apiUrl })
+    const { namespace } = await createTeam({ apiUrl })
     explainOnFailure(namespace)
     const client = await kube()
     const broker = `/apis/apps/v1/namespaces/${system}/statefulsets/tokenbroker`
     await client.patch(broker, { spec: { replicas: 0 } })
     await waitFor('the broker is gone', async () => {
-      const pods = await client.list(`/api/v1/namespaces/${system}/pods`, { labelSelector: 'app=tokenbroker' })
+      const pods = await client.list(`/api/v1/namespaces/${system}/pods`, {
+        labelSelector: 'app.kubernetes.io/component=broker',
+      })
       return pods.length === 0
     })
 
@@ -166,7 +168,7 @@ describe('while the broker is away', () => {
 })
 
 test('a broker that is killed keeps its keys and its journal, and the chain goes on', async () => {
-  const { namespace } = await createTeam({ authority: product.authority, apiUrl })
+  const { namespace } = await createTeam({ apiUrl })
   const before = await journalRecords()
   const restarted = await crash(await product.brokerPod(), '/app/broker.mjs')
   await restarted()
@@ -177,7 +179,7 @@ test('a broker that is killed keeps its keys and its journal, and the chain goes
 })
 
 test('a controller that is killed in the middle loses nothing', async () => {
-  const { namespace } = await createTeam({ authority: product.authority, apiUrl, hasRole: true })
+  const { namespace } = await createTeam({ apiUrl, hasRole: true })
   explainOnFailure(namespace)
   const client = await kube()
   const pod = await product.controllerPod()

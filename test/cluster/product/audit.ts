@@ -2,7 +2,7 @@ import type { AuditRecord } from '../../../core/audit/event.ts'
 import { type AuditLine, splitLines } from '../../../core/audit/lines.ts'
 import { verifyLines } from '../../../core/audit/verify.ts'
 import { kubectl } from '../harness/kubectl.ts'
-import { system } from './manifests.ts'
+import { system } from './names.ts'
 
 /**
  * Every record of the broker's journal, read in its pod as an operator would, and verified first.

@@ -1,6 +1,6 @@
 import { Agent, request } from 'undici'
 import { kube } from '../harness/cluster.ts'
-import { issuerUrl, tokenUrl } from './manifests.ts'
+import { issuerUrl, tokenUrl } from './names.ts'
 
 export interface BrokerAnswer {
   readonly status: number

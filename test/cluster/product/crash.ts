@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { facts, kube } from '../harness/cluster.ts'
 import { waitFor } from '../harness/wait.ts'
-import { system } from './manifests.ts'
+import { system } from './names.ts'
 
 /**
  * Ends a container's process as a crash would: by SIGKILL where the node is this machine, else by deleting the pod

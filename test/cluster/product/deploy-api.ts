@@ -4,7 +4,7 @@ import { createServer } from 'node:tls'
 import { type ProtectedApi, startProtectedApi } from '../../fakes/protected-api.ts'
 import { hostAddress, kube } from '../harness/cluster.ts'
 import { exposeHostProcess, issueCertificate } from '../harness/host-service.ts'
-import { issuerUrl, system, target } from './manifests.ts'
+import { issuerUrl, system, target } from './names.ts'
 
 /** `https://deploy.example.com`: `POST /rollouts` takes tokens of the broker with scope `deploy:staging`. */
 export interface DeployApi {

@@ -1,109 +1,128 @@
 import { randomUUID } from 'node:crypto'
-import { readdir, readFile } from 'node:fs/promises'
+import { chown, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { apply, facts, kube } from '../harness/cluster.ts'
-import { issueCertificate } from '../harness/host-service.ts'
-import { type KubeObject, readObjects } from '../harness/kube.ts'
+import type { KubeObject } from '../harness/kube.ts'
+import { describeNamespace } from '../harness/pods.ts'
 import { waitFor } from '../harness/wait.ts'
-import { issuerUrl, productManifests, system, tokenUrl } from './manifests.ts'
-
-const charts = join(import.meta.dirname, '../../../charts')
+import { chart, helm } from './helm.ts'
+import { release, system, target } from './names.ts'
 
 /** The installed product. */
 export interface Product {
-  /** Certificate authority of its listeners, PEM. */
+  /** Certificate authorities of its listeners, PEM. */
   readonly authority: string
+  /** The same as a file. */
+  readonly authorityFile: string
   readonly brokerPod: () => Promise<string>
   readonly controllerPod: () => Promise<string>
 }
 
-/** Puts CRDs, RBAC, broker and controller on the cluster, and waits until both are ready. Doing it again starts both anew. */
-export async function installProduct(): Promise<Product> {
-  const { images } = facts()
-  if (images.broker === null || images.task === null) throw new Error('the product images are missing')
-  const client = await kube()
-  await apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: system } }])
-  await applyDefinitions()
-  for (const component of ['broker', 'controller'] as const) {
-    await apply(namespaced(readObjects(await readFile(join(charts, 'rbac', `${component}.yaml`), 'utf8'))))
-    await apply(bindings(component))
-  }
+const storageClass = 'tokenbroker-data'
 
-  const hosts = [tokenUrl, issuerUrl].map((url) => new URL(url).hostname)
-  const issued = await issueCertificate(hosts)
-  const discovery = await client.get<{ issuer: string }>('/.well-known/openid-configuration', { token: '' })
-  const installation = randomUUID()
-  await apply(
-    productManifests({
-      installation,
-      brokerImage: images.broker,
-      taskImage: images.task,
-      dataPath: join(facts().logs, 'broker-data'),
-      clusterIssuer: discovery.issuer,
-      certificate: await readFile(issued.certificate, 'utf8'),
-      key: await readFile(issued.key, 'utf8'),
-      authority: issued.authorityPem,
-    }),
+/** Installs the chart as a user would, with the images of this repository. Doing it again starts every pod anew. */
+export async function installProduct(): Promise<Product> {
+  // Pod Security refuses whatever is not restricted.
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
+  await apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: system, labels } }])
+  if (facts().pki !== null) await provideVolume()
+  const waiting = ['--namespace', system, '--wait', '--timeout', '3m']
+  await helm(['upgrade', '--install', release, chart, ...waiting], await productValues(randomUUID())).catch(
+    async (error: Error) => {
+      throw new Error(`${error.message}\n${await describeNamespace(system)}`)
+    },
   )
-  await Promise.all([podOf('tokenbroker', installation), podOf('tokenbroker-controller', installation)])
+  const authority = await authorityOf(system)
+  const authorityFile = join(await mkdtemp(join(tmpdir(), 'authority-')), 'ca.crt')
+  await writeFile(authorityFile, authority)
   return {
-    authority: issued.authorityPem,
-    brokerPod: () => podOf('tokenbroker', installation),
-    controllerPod: () => podOf('tokenbroker-controller', installation),
+    authority,
+    authorityFile,
+    brokerPod: () => readyPod('broker'),
+    controllerPod: () => readyPod('controller'),
   }
 }
 
 /** Makes the API server know our kinds. */
 export async function applyDefinitions(): Promise<void> {
-  for (const file of await readdir(join(charts, 'crds')))
-    await apply(await readFile(join(charts, 'crds', file), 'utf8'))
+  for (const file of await readdir(join(chart, 'crds'))) await apply(await readFile(join(chart, 'crds', file), 'utf8'))
 }
 
-/** Name of the ready pod with this `app` label, of this installation. */
-async function podOf(app: string, installation: string): Promise<string> {
-  const client = await kube()
-  return await waitFor(
-    `${app} is ready`,
-    async () => {
-      const pods = await client.list(`/api/v1/namespaces/${system}/pods`, {
-        labelSelector: `app=${app},installation=${installation}`,
-      })
-      const ready = pods.find((pod) => isReady(pod) && pod.metadata['deletionTimestamp'] === undefined)
-      return ready?.metadata.name
+/**
+ * Values for this cluster, with the images of this repository.
+ *
+ * @param installation pods of another one are replaced, as an image may be new under its old name
+ */
+export async function productValues(installation: string) {
+  const { images, pki } = facts()
+  if (images.broker === null || images.task === null) throw new Error('the product images are missing')
+  const discovery = await (await kube()).get<{ issuer: string }>('/.well-known/openid-configuration', { token: '' })
+  const caller = { namespace: system, serviceAccount: `${release}-controller`, audiences: [target] }
+  const podAnnotations = { installation }
+  return {
+    images: { broker: imageValues(images.broker), task: imageValues(images.task) },
+    cluster: { name: 'rig', issuer: discovery.issuer },
+    issuer: { audiences: [target], scopes: ['deploy:staging', 'deploy:production'] },
+    broker: {
+      introspectionCallers: [caller],
+      podAnnotations,
+      persistence: pki === null ? {} : { storageClass },
     },
-    { timeoutMs: 60_000 },
-  )
+    controller: { podAnnotations },
+    webhook: { podAnnotations },
+  }
+}
+
+function imageValues(reference: string): object {
+  const colon = reference.lastIndexOf(':')
+  return { repository: reference.slice(0, colon), tag: reference.slice(colon + 1) }
+}
+
+/** A volume of the node for the claim of the broker, as the rig has nothing that would make one. */
+async function provideVolume(): Promise<void> {
+  const path = join(facts().logs, 'broker-data')
+  await mkdir(path, { recursive: true })
+  // a volume of a storage class would come with the group of the pod
+  await chown(path, 65_532, 65_532)
+  const volume = `/api/v1/persistentvolumes/${storageClass}`
+  // One whose claim is gone is bound to nobody any more.
+  const client = await kube()
+  if ((await client.find(volume))?.status?.phase === 'Released') await client.delete(volume)
+  await apply([
+    {
+      apiVersion: 'v1',
+      kind: 'PersistentVolume',
+      metadata: { name: storageClass },
+      spec: {
+        capacity: { storage: '1Gi' },
+        accessModes: ['ReadWriteOnce'],
+        storageClassName: storageClass,
+        hostPath: { path },
+      },
+    },
+  ])
+}
+
+/** The authorities that the product published. */
+async function authorityOf(namespace: string): Promise<string> {
+  return await waitFor('the authorities are published', async () => {
+    const configMap = await (await kube()).get(`/api/v1/namespaces/${namespace}/configmaps/${release}-ca`)
+    return configMap['data']?.['ca.crt'] as string | undefined
+  })
+}
+
+/** Name of the ready pod of a component. */
+async function readyPod(component: 'broker' | 'controller'): Promise<string> {
+  return await waitFor(`the ${component} is ready`, async () => {
+    const pods = await (await kube()).list(`/api/v1/namespaces/${system}/pods`, {
+      labelSelector: `app.kubernetes.io/instance=${release},app.kubernetes.io/component=${component}`,
+    })
+    return pods.find((pod) => isReady(pod) && pod.metadata['deletionTimestamp'] === undefined)?.metadata.name
+  })
 }
 
 function isReady(pod: KubeObject): boolean {
   const conditions: readonly { type: string; status: string }[] = pod.status?.conditions ?? []
   return conditions.some((one) => one.type === 'Ready' && one.status === 'True')
-}
-
-function namespaced(objects: readonly KubeObject[]): readonly KubeObject[] {
-  return objects.map((one) =>
-    one.kind === 'Role' ? { ...one, metadata: { ...one.metadata, namespace: system } } : one,
-  )
-}
-
-function bindings(component: 'broker' | 'controller'): readonly KubeObject[] {
-  const name = `tokenbroker-${component}`
-  const apiGroup = 'rbac.authorization.k8s.io'
-  const subjects = [{ kind: 'ServiceAccount', name, namespace: system }]
-  const cluster = {
-    apiVersion: `${apiGroup}/v1`,
-    kind: 'ClusterRoleBinding',
-    metadata: { name },
-    roleRef: { apiGroup, kind: 'ClusterRole', name },
-    subjects,
-  }
-  if (component === 'broker') return [cluster]
-  const role = {
-    apiVersion: `${apiGroup}/v1`,
-    kind: 'RoleBinding',
-    metadata: { name, namespace: system },
-    roleRef: { apiGroup, kind: 'Role', name },
-    subjects,
-  }
-  return [cluster, role]
 }

@@ -1,6 +1,6 @@
 import { apply, createNamespace, facts, kube } from '../harness/cluster.ts'
 import type { KubeObject } from '../harness/kube.ts'
-import { issuerUrl, target, tokenUrl } from './manifests.ts'
+import { target } from './names.ts'
 
 /** A team's namespace: ServiceAccount, Role, TokenPolicy and a Task that uses the token. */
 export interface Team {
@@ -8,7 +8,6 @@ export interface Team {
 }
 
 export interface TeamOptions {
-  readonly authority: string
   /** Where the step's calls go: the protected API. */
   readonly apiUrl: string
   /** Without it RBAC says no. Default true. */
@@ -23,10 +22,9 @@ export const builtinProvider: KubeObject = {
   spec: { builtin: {}, audiences: [target], scopes: ['deploy:staging', 'deploy:production'] },
 }
 
-export async function createTeam({ authority, apiUrl, hasRole = true }: TeamOptions): Promise<Team> {
+export async function createTeam({ apiUrl, hasRole = true }: TeamOptions): Promise<Team> {
   const namespace = await createNamespace('payments')
   await apply([
-    builtinProvider,
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'deployer', namespace } },
     {
       apiVersion: 'tokenbroker.dev/v1alpha1',
@@ -35,7 +33,6 @@ export async function createTeam({ authority, apiUrl, hasRole = true }: TeamOpti
       spec: { audience: target, scopes: ['deploy:staging'] },
     },
     ...(hasRole ? rbac(namespace) : []),
-    sidecarConfig(namespace, authority),
     rolloutTask(namespace, apiUrl),
   ])
   return { namespace }
@@ -68,16 +65,6 @@ export function rbac(namespace: string): readonly KubeObject[] {
   ]
 }
 
-function sidecarConfig(namespace: string, authority: string): KubeObject {
-  const config = { broker: { url: tokenUrl, ca: authority }, steps: [{ policies: ['deploy-staging'] }] }
-  return {
-    apiVersion: 'v1',
-    kind: 'ConfigMap',
-    metadata: { name: 'tokenbroker-sidecar', namespace },
-    data: { 'sidecar.json': JSON.stringify(config) },
-  }
-}
-
 /** A step reads the token from the file and over localhost, and calls the protected API with both. */
 const script = (apiUrl: string) => `#!/bin/sh
 set -eu
@@ -91,51 +78,13 @@ wget -q -O - --header "Authorization: Bearer $token" --post-data '' ${apiUrl}/ro
 test ! -e /var/run/secrets/tokenbroker/token && echo IDENTITY-NOT-IN-STEP
 `
 
+/** A Task as anybody writes one: what it needs for tokens comes from the webhook. */
 function rolloutTask(namespace: string, apiUrl: string): KubeObject {
-  const { images } = facts()
-  const directory = { name: 'tokenbroker', mountPath: '/tokenbroker' }
   return {
     apiVersion: 'tekton.dev/v1',
     kind: 'Task',
     metadata: { name: 'rollout', namespace },
-    spec: {
-      volumes: [
-        { name: 'tokenbroker', emptyDir: { medium: 'Memory' } },
-        { name: 'tokenbroker-config', configMap: { name: 'tokenbroker-sidecar' } },
-        {
-          name: 'tokenbroker-identity',
-          projected: {
-            sources: [{ serviceAccountToken: { audience: issuerUrl, expirationSeconds: 3600, path: 'token' } }],
-          },
-        },
-      ],
-      sidecars: [
-        {
-          name: 'tokenbroker',
-          image: images.task,
-          args: ['/app/sidecar.mjs', '--config', '/etc/tokenbroker/sidecar.json'],
-          readinessProbe: { httpGet: { path: '/readyz', port: 8098 }, periodSeconds: 1 },
-          volumeMounts: [
-            directory,
-            { name: 'tokenbroker-config', mountPath: '/etc/tokenbroker', readOnly: true },
-            { name: 'tokenbroker-identity', mountPath: '/var/run/secrets/tokenbroker', readOnly: true },
-          ],
-        },
-      ],
-      steps: [
-        {
-          name: 'rollout',
-          image: images.task,
-          env: [
-            { name: 'TOKENBROKER_DIR', value: '/tokenbroker' },
-            { name: 'TOKENBROKER_URL', value: 'http://127.0.0.1:8099' },
-            { name: 'TOKENBROKER_HEADER_FILE', value: '/tokenbroker/deploy-staging/header' },
-          ],
-          volumeMounts: [{ ...directory, readOnly: true }],
-          script: script(apiUrl),
-        },
-      ],
-    },
+    spec: { steps: [{ name: 'rollout', image: facts().images.task, script: script(apiUrl) }] },
   }
 }
 

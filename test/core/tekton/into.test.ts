@@ -14,6 +14,7 @@ const gate = {
   runAfter: ['token'],
   taskRef: { apiVersion: 'openshift-pipelines.org/v1alpha1', kind: 'ApprovalTask' },
 }
+const child = { name: 'child', runAfter: ['token'], pipelineSpec: { tasks: [] } }
 
 function pipeline(tasks: readonly object[], last: readonly object[] = []): PipelineSpec {
   return pipelineSpec.parse({ tasks: [tokenTask, ...tasks], finally: last })
@@ -93,7 +94,7 @@ describe('tasksAfter', () => {
 
 describe('resolveInto', () => {
   it('defaults to the direct dependants that run pods', () => {
-    expect(resolveInto(pipeline([build, deploy, smoke, gate]), 'token', params)).toEqual({
+    expect(resolveInto(pipeline([build, deploy, smoke, gate, child]), 'token', params)).toEqual({
       ok: true,
       tasks: ['deploy'],
     })
@@ -117,8 +118,9 @@ describe('resolveInto', () => {
     ['is the exchange itself', ['token'], 'task token does not run after token'],
     ['does not exist', ['nowhere'], 'param into names nowhere, which is no task of the pipeline'],
     ['runs no pod', ['gate'], 'task gate is a custom task and runs no pod: leave it out of into'],
+    ['is a pipeline', ['child'], 'put a TokenExchange task into that pipeline and leave it out of into'],
   ])('refuses a task that %s', (_, into, expected) => {
-    const resolved = resolveInto(pipeline([build, deploy, gate]), 'token', { ...params, into })
+    const resolved = resolveInto(pipeline([build, deploy, gate, child]), 'token', { ...params, into })
 
     expect(resolved.ok ? '' : resolved.problems.join('; ')).toContain(expected)
   })

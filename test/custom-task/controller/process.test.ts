@@ -125,6 +125,27 @@ describe('the controller process', { timeout: 60_000 }, () => {
     expect(await controller.exited).toBe(0)
   })
 
+  it('stands by, ready, while another one works, and goes on when that ends', async () => {
+    await using world = await createWorld()
+    const namespace = 'tokenbroker-system'
+    world.kube.objects.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
+    await using first = await spawnController(world, { leaderElection: { namespace } })
+    await first.caught
+    await using second = await spawnController(world, { leaderElection: { namespace } })
+    const { health_url: url } = await second.started
+    await expect.poll(async () => (await fetch(`${url}/readyz`)).status, { timeout: 10_000 }).toBe(200)
+    expect(world.kube.openWatches({ resource: 'customruns' })).toBe(1)
+
+    first.kill('SIGTERM')
+    expect(await first.exited).toBe(0)
+    await second.caught
+    world.startRun()
+    world.makeChild()
+    world.nameChild()
+
+    expect(conditionOf(await world.customRunWhen(isDone))).toBe('True Authorized')
+  })
+
   it('finishes what it asked before it ends', async () => {
     await using world = await createWorld()
     const [asked, answer] = [Promise.withResolvers<void>(), Promise.withResolvers<typeof authorizedAnswer>()]

@@ -28,7 +28,14 @@ describe('parseConfig', () => {
   })
 
   it('takes a policy as a name, with an alias, and as an object', () => {
-    const object = { policy: 'key', alias: 'k', audience: 'https://api', scope: ['a', 'b'], optional: true }
+    const object = {
+      policy: 'key',
+      alias: 'k',
+      audience: 'https://api',
+      scope: ['a', 'b'],
+      optional: true,
+      as: ['git'],
+    }
     const [step] = parseConfig({ broker, steps: [{ policies: ['deploy', 'api=push-image', object] }] }).steps
 
     expect(step?.policies).toEqual([
@@ -81,6 +88,8 @@ describe('parseConfig', () => {
     ['dots as a name', [{ policies: ['..'] }], 'steps[0].policies[0].policy'],
     ['an empty alias', [{ policies: ['=a'] }], 'steps[0].policies[0].alias'],
     ['a scope with a space', [{ policies: [{ policy: 'a', scope: ['b c'] }] }], 'steps[0].policies[0].scope[0]'],
+    ['a form that nobody knows', [{ policies: [{ policy: 'a', as: ['svn'] }] }], 'steps[0].policies[0].as[0]'],
+    ['a form twice', [{ policies: [{ policy: 'a', as: ['git', 'git'] }] }], 'steps[0].policies[0].as'],
     ['a directory that is no path', [{ directory: 'tokens', policies: ['a'] }], 'steps[0].directory'],
     ['a directory with ..', [{ directory: '/a/../b', policies: ['a'] }], 'steps[0].directory'],
     ['a directory too long for a socket', [{ directory: `/${'a'.repeat(94)}`, policies: ['a'] }], 'steps[0].directory'],
@@ -115,7 +124,7 @@ describe('parseConfig', () => {
     ]) {
       expect(text).toContain(`  ${key}: expected `)
     }
-    expect(text).toContain('one of broker, listen, health, steps')
+    expect(text).toContain('one of broker, listen, health, volume, steps')
     expect(text.match(/; example: \S/g)).toHaveLength(text.trimEnd().split('\n').length)
     expect(text).not.toMatch(/secret/i)
   })

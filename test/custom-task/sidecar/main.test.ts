@@ -38,9 +38,9 @@ interface Started extends Program {
 
 const oneStep = () => [{ directory: join(root, 'one'), policies: ['deploy'] as unknown[] }]
 
-function config(steps: unknown = oneStep(), url = broker.url): string {
+function config(steps: unknown = oneStep(), url = broker.url, more: object = {}): string {
   const listen = '127.0.0.1:0'
-  return JSON.stringify({ broker: { url, tokenFile: join(root, 'token') }, listen, health: listen, steps })
+  return JSON.stringify({ broker: { url, tokenFile: join(root, 'token') }, listen, health: listen, steps, ...more })
 }
 
 async function start(text: string, options: { uid?: number } = {}): Promise<Started> {
@@ -92,8 +92,9 @@ function post(url: URL, socketPath: string | undefined, authorization: string, b
 async function gate(
   sidecar: Started,
   timeout = '20s',
+  ...more: readonly string[]
 ): Promise<{ readonly code: number | null; readonly output: string }> {
-  const program = startProgram('gate.ts', ['--url', `${sidecar.health}/readyz`, '--timeout', timeout])
+  const program = startProgram('gate.ts', ['--url', `${sidecar.health}/readyz`, '--timeout', timeout, ...more])
   programs.push(program)
   return { code: await program.exit, output: program.output() }
 }
@@ -217,6 +218,37 @@ describe('sidecar', () => {
     expect(code).toBe(1)
     expect(output).toContain('deploy is pending: Mend authorization_pending')
     expect(output).toContain('no token after 1 s')
+    expect(await gate(sidecar, '1s', '--optional')).toEqual({ code: 0, output })
+  })
+
+  it('makes the directories of steps in a volume that it mounts whole, and finds them again', async () => {
+    const steps = ['step-a', 'step-b'].map((name) => ({ directory: join(root, name), policies: ['deploy'] }))
+    for (const _start of ['first', 'second']) {
+      const sidecar = await start(config(steps, broker.url, { volume: root }))
+      await ready(sidecar)
+      expect(await read('step-a/deploy/token')).toBe(await read('step-b/deploy/token'))
+      expect(await read('step-a/key')).not.toBe(await read('step-b/key'))
+      expect((await stat(join(root, 'step-b'))).mode & 0o777).toBe(0o755)
+
+      sidecar.child.kill('SIGTERM')
+      expect(await sidecar.exit).toBe(0)
+      expect(await readdir(join(root, 'step-a'))).toEqual([])
+    }
+  })
+
+  it.each([
+    ['deeper than one level', 'a/b/step', '.', 'a/b/step is missing: mount an emptyDir with medium Memory there'],
+    ['in no volume', 'none/step', 'none', 'none cannot be used: mount an emptyDir with medium Memory there, writable'],
+  ])('makes no directory %s', async (_, directory, volume, sentence) => {
+    const steps = [{ directory: join(root, directory), policies: ['deploy'] }]
+    const program = startProgram('main.ts', [
+      '--config-json',
+      config(steps, broker.url, { volume: join(root, volume) }),
+    ])
+    programs.push(program)
+
+    expect(await program.exit).toBe(1)
+    expect(program.output()).toBe(`${root}/${sentence}\n`)
   })
 
   it.runIf(process.getuid?.() === 0)('needs no privileges', async () => {

@@ -63,6 +63,9 @@ export const served: readonly ApiResource[] = [
     ['events', 'Event', { shortNames: ['ev'] }],
   ]),
   ...rows('coordination.k8s.io', 'v1', {}, [['leases', 'Lease']]),
+  ...rows('admissionregistration.k8s.io', 'v1', cluster, [
+    ['mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', { hasGeneration: true }],
+  ]),
   ...rows('rbac.authorization.k8s.io', 'v1', {}, [
     ['roles', 'Role'],
     ['rolebindings', 'RoleBinding'],

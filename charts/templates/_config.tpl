@@ -1,0 +1,68 @@
+{{- define "tokenbroker.brokerConfig" -}}
+{{- $fullname := include "tokenbroker.fullname" . -}}
+{{- $tls := dict "certFile" "/etc/tokenbroker/serving/tls.crt" "keyFile" "/etc/tokenbroker/serving/tls.key" -}}
+{{- $config := dict
+  "name" $fullname
+  "issuer" (include "tokenbroker.issuerUrl" .)
+  "tokenUrl" (printf "https://%s" (include "tokenbroker.tokenHost" .))
+  "listeners" (dict
+    "token" (dict "address" "0.0.0.0" "port" 8443 "tls" $tls)
+    "discovery" (dict "address" "0.0.0.0" "port" 8444 "tls" $tls)
+    "metrics" (dict "address" "0.0.0.0" "port" 9090))
+  "clusters" (list (dict "name" .Values.cluster.name "issuer" .Values.cluster.issuer))
+  "controller" (dict "namespace" .Release.Namespace "serviceAccount" (printf "%s-controller" $fullname))
+  "introspection" (dict "callers" .Values.broker.introspectionCallers)
+  "keys" (dict "directory" "/var/lib/tokenbroker/keys")
+  "audit" (dict "directory" "/var/lib/tokenbroker/audit")
+-}}
+{{- mergeOverwrite $config (deepCopy .Values.broker.config) | toYaml -}}
+{{- end -}}
+
+{{- define "tokenbroker.controllerConfig" -}}
+{{- $fullname := include "tokenbroker.fullname" . -}}
+{{- $ca := ternary "/var/run/tokenbroker/ca.crt" "/etc/tokenbroker/ca/ca.crt" (eq .Values.certificates.source "product") -}}
+{{- $config := dict
+  "broker" (dict
+    "url" (printf "https://%s" (include "tokenbroker.tokenHost" .))
+    "caFile" $ca
+    "tokenFile" "/var/run/secrets/tokenbroker/token")
+  "leaderElection" (dict "namespace" .Release.Namespace "lease" (printf "%s-controller" $fullname))
+  "concurrency" .Values.controller.concurrency
+-}}
+{{- with .Values.controller.namespace -}}
+{{- $_ := set $config "namespace" . -}}
+{{- end -}}
+{{- if eq .Values.certificates.source "product" -}}
+{{- $servers := dict "broker" (list (include "tokenbroker.tokenHost" .) (include "tokenbroker.discoveryHost" .)) -}}
+{{- $certificates := dict
+  "namespace" .Release.Namespace
+  "secret" (printf "%s-certificates" $fullname)
+  "configMap" (printf "%s-ca" $fullname)
+  "caFile" $ca
+  "servers" $servers
+-}}
+{{- if .Values.webhook.enabled -}}
+{{- $_ := set $servers "webhook" (list (printf "%s-webhook.%s.svc" $fullname .Release.Namespace)) -}}
+{{- $_ := set $certificates "webhookConfiguration" (printf "%s-webhook" $fullname) -}}
+{{- end -}}
+{{- $_ := set $config "certificates" $certificates -}}
+{{- end -}}
+{{- toYaml $config -}}
+{{- end -}}
+
+{{- define "tokenbroker.webhookConfig" -}}
+{{- $config := dict
+  "broker" (dict
+    "url" (printf "https://%s" (include "tokenbroker.tokenHost" .))
+    "audience" (include "tokenbroker.issuerUrl" .)
+    "caFile" "/etc/tokenbroker/ca/ca.crt")
+  "sidecar" (dict
+    "image" (include "tokenbroker.image" (list . .Values.images.task))
+    "imagePullPolicy" .Values.images.task.pullPolicy)
+  "listener" (dict
+    "port" 9443
+    "tls" (dict "certFile" "/etc/tokenbroker/serving/tls.crt" "keyFile" "/etc/tokenbroker/serving/tls.key"))
+  "health" (dict "port" 8081)
+-}}
+{{- mergeOverwrite $config (deepCopy .Values.webhook.config) | toYaml -}}
+{{- end -}}

@@ -1,0 +1,87 @@
+/** Where the API server finds the webhook. */
+export type ClientConfig =
+  | { readonly service: { readonly namespace: string; readonly name: string; readonly port: number } }
+  /** For tests, where the webhook runs outside the cluster. */
+  | { readonly url: string }
+
+export interface ConfigurationOptions {
+  readonly name: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly client: ClientConfig
+  /** Base64 of PEM authorities; left out where somebody else writes it. */
+  readonly caBundle?: string
+  /** Namespaces whose pods are never looked at, besides those that say so themselves. */
+  readonly excludedNamespaces?: readonly string[]
+}
+
+/** Label of a namespace: `required` fails closed, `disabled` is left alone, everything else fails open. */
+export const injectionLabel = 'tokenbroker.dev/injection'
+
+/** The API server's patience; ours ends before. */
+const timeoutSeconds = 2
+
+const exists = 'Exists'
+const notIn = 'NotIn'
+
+/**
+ * The MutatingWebhookConfiguration. Two webhooks with the same address and other namespaces: where pods must not start
+ * without what they ask for while the webhook is away (`failurePolicy: Fail`), and where they may (`Ignore`).
+ */
+export function webhookConfiguration(options: ConfigurationOptions) {
+  const { name, labels, excludedNamespaces = ['kube-system', 'kube-node-lease', 'kube-public'] } = options
+  // An empty list of values is no valid expression.
+  const excluded =
+    excludedNamespaces.length === 0
+      ? []
+      : [{ key: 'kubernetes.io/metadata.name', operator: notIn, values: excludedNamespaces }]
+  const required = { key: injectionLabel, operator: 'In', values: ['required'] }
+  const open = { key: injectionLabel, operator: notIn, values: ['required', 'disabled'] }
+  return {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'MutatingWebhookConfiguration',
+    metadata: { name, ...(labels === undefined ? {} : { labels }) },
+    webhooks: [
+      webhook('inject.tokenbroker.dev', 'Ignore', [open, ...excluded], options),
+      webhook('inject-required.tokenbroker.dev', 'Fail', [required, ...excluded], options),
+    ],
+  }
+}
+
+function webhook(
+  name: string,
+  failurePolicy: 'Ignore' | 'Fail',
+  matchExpressions: readonly object[],
+  { client, caBundle }: ConfigurationOptions,
+) {
+  const trust = caBundle === undefined ? {} : { caBundle }
+  const place = 'url' in client ? { url: client.url } : { service: { ...client.service, path: '/mutate' } }
+  return {
+    name,
+    admissionReviewVersions: ['v1'],
+    clientConfig: { ...place, ...trust },
+    rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: 'Namespaced' }],
+    namespaceSelector: { matchExpressions },
+    objectSelector: { matchExpressions: [{ key: 'tekton.dev/taskRun', operator: exists }] },
+    matchConditions,
+    matchPolicy: 'Equivalent',
+    reinvocationPolicy: 'IfNeeded',
+    failurePolicy,
+    sideEffects: 'None',
+    timeoutSeconds,
+  }
+}
+
+/** CEL on the pod: most pods of a cluster never reach us. */
+const matchConditions = [
+  {
+    name: 'made-by-tekton',
+    expression:
+      "has(object.metadata.ownerReferences) && object.metadata.ownerReferences.exists(owner, owner.kind == 'TaskRun' && owner.apiVersion == 'tekton.dev/v1')",
+  },
+  {
+    name: 'may-ask',
+    // In a pipeline a TokenExchange task may ask for the pod, which only the PipelineRun knows.
+    expression:
+      "'tekton.dev/pipelineRun' in object.metadata.labels || (has(object.metadata.annotations) && 'tokenbroker.dev/inject' in object.metadata.annotations)",
+  },
+]

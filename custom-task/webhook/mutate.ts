@@ -1,0 +1,112 @@
+import type { AdmittedPod, PodContainer } from './admitted-pod.ts'
+import type { Origin } from './gather.ts'
+import { isInjectedAlready } from './injected-already.ts'
+import { type ChangedStep, type PatchOperation, patchOf } from './json-patch.ts'
+import { ourParts } from './our-containers.ts'
+import { asksByAnnotation, maxTokens, type PodWishes, readWishes } from './pod-annotations.ts'
+import type { InjectionSettings } from './settings.ts'
+import { maxConfigBytes, sidecarConfig } from './sidecar-config.ts'
+import { changeStep } from './step-changes.ts'
+import { planSteps, type StepPlan } from './steps.ts'
+import { type Complaint, mergeAsks, type TokenAsk } from './token-ask.ts'
+import { holdsOurNames, unsafeReasons } from './unsafe-pod.ts'
+
+/** What is to become of a pod. */
+export type Mutation =
+  /** It asks for nothing, or has what it asks for. */
+  | { readonly kind: 'untouched' }
+  /** It cannot be had as asked; one sentence that says the mend. */
+  | { readonly kind: 'refused'; readonly sentence: string }
+  | { readonly kind: 'injected'; readonly patch: readonly PatchOperation[]; readonly policies: readonly string[] }
+
+export interface MutationContext {
+  readonly origin: Origin
+  readonly settings: InjectionSettings
+}
+
+const untouched: Mutation = { kind: 'untouched' }
+const maxSteps = 64
+/** Names in it may be long where somebody means to make them so. */
+const maxSentenceLength = 1024
+
+/** Pod in, JSON patch out. Pure; applied to its own result it changes nothing. */
+export function mutate(pod: AdmittedPod, { origin, settings }: MutationContext): Mutation {
+  const { annotations } = pod.metadata
+  const fromPipeline = origin.kind === 'known' ? origin.fromPipeline : { asks: [], complaints: [] }
+  const isAsked = asksByAnnotation(annotations) || fromPipeline.asks.length + fromPipeline.complaints.length > 0
+  if (!isAsked) return untouched
+  if (origin.kind === 'unknown') return refused(['the pod names a TaskRun that does not exist: let Tekton make it'])
+
+  const wishes = readWishes(annotations)
+  const merged = mergeAsks([...wishes.asks, ...fromPipeline.asks])
+  const formed = withForms(merged.asks, wishes.forms)
+  const wrong = [...wishes.complaints, ...fromPipeline.complaints, ...merged.complaints, ...formed.complaints]
+  if (wrong.length > 0) return refused(wrong)
+  return place(pod, { asks: formed.asks, wishes, settings })
+}
+
+interface Placement {
+  readonly asks: readonly TokenAsk[]
+  readonly wishes: PodWishes
+  readonly settings: InjectionSettings
+}
+
+function place(pod: AdmittedPod, { asks, wishes, settings }: Placement): Mutation {
+  const { steps, complaints } = planSteps(pod, asks, wishes)
+  if (complaints.length > 0) return refused(complaints)
+  if (asks.length > maxTokens || steps.length > maxSteps) {
+    return refused([`a pod takes at most ${maxTokens} tokens and ${maxSteps} steps with tokens: split the task`])
+  }
+  if (holdsOurNames(pod) && isInjectedAlready(pod, steps)) return untouched
+  const reasons = unsafeReasons(pod, steps)
+  if (reasons.length > 0) return refused(reasons)
+  return inject(pod, steps, { asks, wishes, settings })
+}
+
+function inject(pod: AdmittedPod, steps: readonly StepPlan[], { asks, wishes, settings }: Placement): Mutation {
+  const { isOptional, waitSeconds } = wishes
+  const config = sidecarConfig(steps, settings, isOptional)
+  if (Buffer.byteLength(config) > maxConfigBytes) {
+    return refused(['the tokens of the pod make too long a configuration: ask for fewer, or in fewer steps'])
+  }
+  const changed = changedSteps(pod.spec.containers, steps)
+  const complaints = changed.flatMap((step) => step.changes.complaints)
+  if (complaints.length > 0) return refused(complaints)
+  const deliveries = steps.reduce((sum, step) => sum + step.tokens.length, 0)
+  const parts = ourParts({ config, deliveries, waitSeconds, isOptional }, settings)
+  const policies = [...new Set(asks.map((ask) => ask.policy))]
+  return { kind: 'injected', patch: patchOf(pod, parts, changed), policies }
+}
+
+function changedSteps(containers: readonly PodContainer[], steps: readonly StepPlan[]): readonly ChangedStep[] {
+  return steps.flatMap((step) => {
+    const container = containers[step.index]
+    return container === undefined ? [] : [{ index: step.index, changes: changeStep(container, step) }]
+  })
+}
+
+/** The annotation's forms, added to the tokens that they are for. */
+function withForms(
+  asks: readonly TokenAsk[],
+  forms: PodWishes['forms'],
+): { readonly asks: readonly TokenAsk[]; readonly complaints: readonly Complaint[] } {
+  const names = asks.map((ask) => ask.name)
+  const complaints = forms.flatMap(({ token, preset }): readonly Complaint[] => {
+    if (token === undefined) {
+      return asks.length === 1
+        ? []
+        : [`annotation as does not say which token is for ${preset}: write ${names[0]}=${preset}`]
+    }
+    return names.includes(token) ? [] : [`annotation as names token ${token}: the pod asks for ${names.join(', ')}`]
+  })
+  const formed = asks.map((ask) => {
+    const own = forms.filter(({ token }) => token === undefined || token === ask.name).map(({ preset }) => preset)
+    return { ...ask, as: [...new Set([...ask.as, ...own])] }
+  })
+  return { asks: formed, complaints }
+}
+
+function refused(complaints: readonly Complaint[]): Mutation {
+  const text = [...new Set(complaints)].join('; ').slice(0, maxSentenceLength)
+  return { kind: 'refused', sentence: `${text.charAt(0).toUpperCase()}${text.slice(1)}` }
+}

@@ -1,0 +1,19 @@
+/** Names that injected pods use, and that no other container or volume of such a pod may have. */
+export const sidecarContainer = 'tokenbroker'
+export const gateContainer = 'tokenbroker-gate'
+export const tokenVolume = 'tokenbroker'
+export const identityVolume = 'tokenbroker-identity'
+
+/** Where a step finds its directory, and where the sidecar mounts the whole volume. */
+export const tokenRoot = '/tokenbroker'
+export const identityDirectory = '/var/run/secrets/tokenbroker'
+
+/** The sidecar's defaults; the pod shares them, so nobody else in it may listen there. */
+export const localPort = 8099
+export const healthPort = 8098
+export const localUrl = `http://127.0.0.1:${localPort}`
+
+export const annotationPrefix = 'tokenbroker.dev/'
+
+/** What Tekton puts before the name of a step. */
+export const stepPrefix = 'step-'

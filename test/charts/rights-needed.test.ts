@@ -1,0 +1,141 @@
+import { once } from 'node:events'
+import { request } from 'node:https'
+import { expect, it, type TestContext } from 'vitest'
+import { type KubeObject, resources } from '../../core/io/kube/api.ts'
+import { createKubeClient } from '../../core/io/kube/client.ts'
+import { createEventRecorder } from '../../core/io/kube/events.ts'
+import { createLog } from '../../core/io/log.ts'
+import { Secret } from '../../core/secret.ts'
+import type { PlayedTask } from '../fakes/tekton/played-run.ts'
+import { accountOf, type Installed, install, system } from './installed.ts'
+import { type Rule, readRole } from './role-files.ts'
+
+type Account = (typeof accountOf)[keyof typeof accountOf]
+
+/** Every right of the chart, as `<account> <verb> <resource>.<group>[/<subresource>]`. */
+function granted(): readonly string[] {
+  return Object.entries(accountOf).flatMap(([file, account]) =>
+    readRole(file).flatMap(({ rules }) =>
+      rules.flatMap((rule) => rightsOf(rule).map((right) => `${account} ${right}`)),
+    ),
+  )
+}
+
+function rightsOf({ resources: plurals = [], apiGroups = [], nonResourceURLs = [], verbs }: Rule): readonly string[] {
+  const things = plurals.flatMap((plural) => apiGroups.map((group) => `${plural}.${group}`))
+  return [...things, ...nonResourceURLs].flatMap((thing) => verbs.map((verb) => `${verb} ${thing}`))
+}
+
+/** Every right that was made use of, in the same form, and what was refused. */
+function used({ kube }: Installed) {
+  const ours = kube
+    .requests()
+    .filter(({ username }) => username.startsWith(`system:serviceaccount:${system}:`))
+    .map(({ username, info, status }) => {
+      const thing =
+        info.resource === undefined ? info.path : `${info.plural}${suffix(info.subresource)}.${info.resource.group}`
+      return { status, right: `${username.split(':').at(-1)} ${info.verb} ${thing}` }
+    })
+  const rights = (isWanted: (status: number) => boolean) =>
+    new Set(ours.filter(({ status }) => isWanted(status)).map(({ right }) => right))
+  return { rights: rights((status) => status < 300), refused: rights((status) => status === 403) }
+}
+
+function suffix(subresource: string): string {
+  return subresource === '' ? '' : `/${subresource}`
+}
+
+/** What Events do when something happens again, which takes a flapping broker. */
+async function recordTwice({ kube }: Installed, about: KubeObject, { onTestFinished }: TestContext): Promise<void> {
+  const token = new Secret(kube.serviceAccountToken({ namespace: system, serviceAccount: 'tokenbroker-controller' }))
+  const client = createKubeClient({ credentials: { server: kube.url, token } })
+  onTestFinished(() => client.close())
+  const log = createLog({ name: 'test', level: 'silent' })
+  const recorder = createEventRecorder({
+    client,
+    component: 'test',
+    instance: 'test',
+    clock: () => new Date(),
+    id: () => 'a',
+    log,
+  })
+  const event = { type: 'Warning', reason: 'BrokerUnavailable', message: 'again' } as const
+  for (let i = 0; i < 2; i += 1) await recorder.record(about, event, AbortSignal.timeout(5000))
+}
+
+async function exchange({ urls }: Installed, task: PlayedTask): Promise<number> {
+  const response = await fetch(`${urls.broker}/token`, {
+    method: 'POST',
+    body: new URLSearchParams({
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: task.projectedToken(urls.issuer),
+      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      policy: 'deploy-staging',
+    }),
+  })
+  await response.arrayBuffer()
+  return response.status
+}
+
+/** The API server's question about the pod of a task. */
+async function admit({ urls, authority }: Installed, { pod }: PlayedTask): Promise<unknown> {
+  const { namespace, name } = pod.metadata
+  const review = {
+    apiVersion: 'admission.k8s.io/v1',
+    kind: 'AdmissionReview',
+    request: {
+      uid: 'u',
+      kind: { group: '', version: 'v1', kind: 'Pod' },
+      resource: { group: '', version: 'v1', resource: 'pods' },
+      operation: 'CREATE',
+      namespace,
+      name,
+      object: pod,
+      userInfo: { username: 'system:serviceaccount:tekton-pipelines:tekton-pipelines-controller' },
+    },
+  }
+  const headers = { 'content-type': 'application/json' }
+  const call = request(`${urls.webhook}/mutate`, { method: 'POST', ca: authority, headers }).end(JSON.stringify(review))
+  const [answer] = await once(call, 'response')
+  let text = ''
+  for await (const chunk of answer) text += chunk
+  return JSON.parse(text).response
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
+}
+
+it('the chart gives each part every right that it uses, and none that it does not', async (context) => {
+  const installed = await install(context)
+  const { kube, tekton } = installed
+
+  const run = tekton.createPipelineRun('release', { namespace: 'payments', serviceAccount: 'deployer' })
+  const task = await run.task('deploy')
+  expect(await exchange(installed, task)).toBe(200)
+  expect(await admit(installed, task)).toMatchObject({ allowed: true, patchType: 'JSONPatch' })
+  await recordTwice(installed, kube.objects.list(resources.customRuns, 'payments')[0] ?? expect.fail(), context)
+  run.finishTask('deploy')
+  await run.done()
+  // The finalizer goes when the broker knows of the end; the Lease is renewed every two seconds.
+  await until(() => (kube.objects.list(resources.customRuns, 'payments')[0]?.metadata.finalizers ?? []).length === 0)
+  await until(() => kube.requests({ verb: 'patch', resource: 'leases' }).length > 1)
+
+  // Its cache does not hear of this run, but of the CustomRun.
+  kube.faults.next({ verb: 'watch', resource: 'pipelineruns' }, { kind: 'hang' }, 9)
+  kube.faults.dropWatches({ resource: 'pipelineruns' })
+  tekton.createPipelineRun('release', { namespace: 'payments', serviceAccount: 'deployer' })
+  await until(() => used(installed).rights.has('tokenbroker-controller get pipelineruns.tekton.dev'))
+  // A watch is a request when it has ended.
+  kube.faults.clear()
+  kube.faults.dropWatches()
+  const watches = granted().filter((right) => right.includes(' watch '))
+  await until(() => watches.every((right) => used(installed).rights.has(right)))
+
+  const { rights, refused } = used(installed)
+  expect([...refused]).toEqual([])
+  const byAccount = (account: Account, all: Iterable<string>) =>
+    [...new Set(all)].filter((right) => right.startsWith(`${account} `)).toSorted()
+  for (const account of new Set(Object.values(accountOf)))
+    expect(byAccount(account, granted())).toEqual(byAccount(account, rights))
+}, 60_000)
