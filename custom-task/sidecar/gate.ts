@@ -48,8 +48,13 @@ async function ask(address: string, signal: AbortSignal): Promise<Readiness> {
 
 function readArguments(): { readonly url: string; readonly timeoutSeconds: number } {
   try {
-    const options = { url: { type: 'string' }, timeout: { type: 'string' } } as const
+    const options = {
+      url: { type: 'string' },
+      timeout: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    } as const
     const { values } = parseArgs({ options })
+    if (values.help) end(usage)
     const address = URL.parse(values.url ?? 'http://127.0.0.1:8098/readyz')
     const seconds = parseSecondsOrDuration(values.timeout ?? '60s')
     if (address?.protocol === 'http:' && isLoopback(address.hostname) && seconds !== undefined) {
@@ -58,6 +63,13 @@ function readArguments(): { readonly url: string; readonly timeoutSeconds: numbe
   } catch {
     // What is wrong is shown by what would be right.
   }
-  process.stderr.write(usage)
+  process.stderr.write(
+    `--url takes http on loopback, --timeout a duration such as 60s, and nothing is beside them\n\n${usage}`,
+  )
   process.exit(2)
+}
+
+function end(text: string): never {
+  process.stdout.write(text)
+  process.exit(0)
 }
