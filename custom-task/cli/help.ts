@@ -5,7 +5,7 @@ export function overview(commands: readonly Command[]): string {
   return [
     'tokenbroker: short-lived tokens for Tekton pipelines, every one of them on the audit stream.',
     '',
-    'Usage: tokenbroker COMMAND [OPTIONS]      also: kubectl tokenbroker …, tkn tokenbroker …',
+    'Usage: tokenbroker COMMAND [OPTIONS]',
     '',
     ...listOf(commands),
     '',

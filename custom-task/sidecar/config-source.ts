@@ -4,29 +4,45 @@ import { ConfigError } from './config.ts'
 
 const maxConfigBytes = 1_048_576
 
-const usage = {
-  key: 'arguments',
-  expectation: '--config <file> (YAML or JSON) or --config-json <text>, one of them',
-  example: '--config /etc/tokenbroker/sidecar.yaml',
+const example = '--config /etc/tokenbroker/sidecar.yaml'
+
+export const usage = `Usage: sidecar --config FILE | --config-json TEXT
+
+Fetches and renews the tokens of a pod, as files and over a local token endpoint. YAML or JSON; every key is described in
+docs/reference/sidecar-config.md. Environment: LOG_LEVEL (debug, info, warn, error). SIGTERM stops: the files go away.
+`
+
+/** The command line is not one that the sidecar takes. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError'
 }
 
 /**
  * The configuration as the command line gives it, not yet checked.
  *
- * @throws ConfigError when the arguments, the file or its syntax are wrong
+ * @returns `help` where that is what was asked for
+ * @throws UsageError when the arguments are wrong
+ * @throws ConfigError when the file or its syntax is wrong
  */
-export async function readConfig(args: readonly string[]): Promise<unknown> {
-  const { config, 'config-json': inline } = parseArguments(args)
-  if ((config === undefined) === (inline === undefined)) throw new ConfigError([usage])
-  return config === undefined ? parseText(inline ?? '', '--config-json') : parseText(await readText(config), config)
+export async function readConfig(args: readonly string[]): Promise<{ readonly value: unknown } | 'help'> {
+  const { config, 'config-json': inline, help } = parseArguments(args)
+  if (help) return 'help'
+  if ((config === undefined) === (inline === undefined)) throw new UsageError('not one source')
+  const value =
+    config === undefined ? parseText(inline ?? '', '--config-json') : parseText(await readText(config), config)
+  return { value: await value }
 }
 
-function parseArguments(args: readonly string[]): { readonly config?: string; readonly 'config-json'?: string } {
+function parseArguments(args: readonly string[]) {
   try {
-    const options = { config: { type: 'string' }, 'config-json': { type: 'string' } } as const
+    const options = {
+      config: { type: 'string' },
+      'config-json': { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
+    } as const
     return parseArgs({ args: [...args], options }).values
-  } catch {
-    throw new ConfigError([usage])
+  } catch (cause) {
+    throw new UsageError('unknown arguments', { cause })
   }
 }
 
@@ -34,11 +50,9 @@ async function readText(path: string): Promise<string> {
   try {
     if ((await stat(path)).size <= maxConfigBytes) return await readFile(path, 'utf8')
   } catch {
-    throw new ConfigError([
-      { key: '--config', expectation: `a file that can be read, not ${path}`, example: usage.example },
-    ])
+    throw new ConfigError([{ key: '--config', expectation: `a file that can be read, not ${path}`, example: example }])
   }
-  throw new ConfigError([{ key: '--config', expectation: `at most ${maxConfigBytes} bytes`, example: usage.example }])
+  throw new ConfigError([{ key: '--config', expectation: `at most ${maxConfigBytes} bytes`, example: example }])
 }
 
 /** JSON is read without the YAML library: a sidecar is in every pod, and what it does not load costs no memory. */

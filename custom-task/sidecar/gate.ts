@@ -56,8 +56,14 @@ interface Arguments {
 
 function readArguments(): Arguments {
   try {
-    const options = { url: { type: 'string' }, timeout: { type: 'string' }, optional: { type: 'boolean' } } as const
+    const options = {
+      url: { type: 'string' },
+      timeout: { type: 'string' },
+      optional: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    } as const
     const { values } = parseArgs({ options })
+    if (values.help) end(usage)
     const address = URL.parse(values.url ?? 'http://127.0.0.1:8098/readyz')
     const seconds = parseSecondsOrDuration(values.timeout ?? '60s')
     if (address?.protocol === 'http:' && isLoopback(address.hostname) && seconds !== undefined) {
@@ -66,6 +72,13 @@ function readArguments(): Arguments {
   } catch {
     // What is wrong is shown by what would be right.
   }
-  process.stderr.write(usage)
+  process.stderr.write(
+    `--url takes http on loopback, --timeout a duration such as 60s, and nothing is beside them\n\n${usage}`,
+  )
   process.exit(2)
+}
+
+function end(text: string): never {
+  process.stdout.write(text)
+  process.exit(0)
 }

@@ -6,7 +6,7 @@ import { createTokenFile } from '../broker-client-token-file.ts'
 import { startSidecar } from './app.ts'
 import { ConfigError, formatProblems, parseConfig } from './config.ts'
 import type { SidecarConfig } from './config-schema.ts'
-import { readConfig } from './config-source.ts'
+import { readConfig, UsageError, usage } from './config-source.ts'
 import { ListenError } from './listeners.ts'
 import { TokenDirectoryError } from './token-directory.ts'
 
@@ -21,8 +21,14 @@ await main()
 
 async function main(): Promise<void> {
   try {
-    await run(parseConfig(await readConfig(process.argv.slice(2))))
+    const read = await readConfig(process.argv.slice(2))
+    if (read === 'help') {
+      process.stdout.write(usage)
+      process.exit(0)
+    }
+    await run(parseConfig(read.value))
   } catch (error) {
+    if (error instanceof UsageError) fail(`One of --config and --config-json, and nothing beside it\n\n${usage}`, 2)
     if (error instanceof ConfigError)
       fail(`The configuration of the sidecar cannot be used:\n${formatProblems(error.problems)}`)
     if (error instanceof TokenDirectoryError) fail(`${error.message}\n`)
@@ -52,7 +58,7 @@ async function run(config: SidecarConfig): Promise<never> {
   process.exit(0)
 }
 
-function fail(text: string): never {
+function fail(text: string, code = 1): never {
   process.stderr.write(text)
-  process.exit(1)
+  process.exit(code)
 }

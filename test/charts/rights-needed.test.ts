@@ -110,7 +110,13 @@ it('the chart gives each part every right that it uses, and none that it does no
   const installed = await install(context)
   const { kube, tekton } = installed
 
-  const run = tekton.createPipelineRun('release', { namespace: 'payments', serviceAccount: 'deployer' })
+  const exchangeTask = {
+    name: 'token',
+    taskRef: { apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'TokenExchange', name: 'deploy-staging' },
+  }
+  const steps = [{ name: 'rollout', image: 'curlimages/curl' }]
+  const tasks = [exchangeTask, { name: 'deploy', runAfter: ['token'], taskSpec: { steps } }]
+  const run = tekton.createPipelineRun({ tasks }, { namespace: 'payments', serviceAccount: 'deployer' })
   const task = await run.task('deploy')
   expect(await exchange(installed, task)).toBe(200)
   expect(await admit(installed, task)).toMatchObject({ allowed: true, patchType: 'JSONPatch' })

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { thingsToTry } from './keep.ts'
 import { createNarrator, DidNotHold } from './narrator.ts'
 import { type Stage, setStage } from './stage.ts'
 import { leaveRunning, tellStory } from './story.ts'
@@ -9,7 +10,11 @@ const usage = `Usage: npm run demo [-- --keep]
 Plays one pipeline against the real broker, controller and sidecar on this machine; no cluster is needed, Kubernetes and
 Tekton are embedded. Exit code 0 only if every step held. --keep leaves it running, with URLs and a curl to try.`
 
-const { values } = parseArgs({ options: { keep: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } })
+const values = readArguments()
+if (values === undefined) {
+  console.error(`The demo takes --keep and nothing else\n\n${usage}`)
+  process.exit(2)
+}
 if (values.help) {
   console.log(usage)
   process.exit(0)
@@ -40,15 +45,18 @@ try {
 async function keep(running: Stage): Promise<void> {
   const { directory } = await leaveRunning(running)
   const { addresses, journal } = running
-  console.log(`
-A second run goes on. To try (Ctrl-C ends everything):
-  curl -s -u "deploy-staging:$(cat ${directory}/key)" -d grant_type=client_credentials ${addresses.sidecar}/token
-  curl -i -H @${directory}/deploy-staging/header -X POST ${addresses.api}/rollouts
-  curl -s ${addresses.issuer}/.well-known/openid-configuration
-  curl -s ${addresses.metrics}/metrics | grep tokenbroker_
-  npx tokenbroker exchanges --journal ${journal}`)
+  const lines = thingsToTry(addresses, directory, journal)
+  console.log(`\nA second run goes on. To try (Ctrl-C ends everything):\n  ${lines.join('\n  ')}`)
   await new Promise((resolve) => {
     process.once('SIGINT', resolve)
     process.once('SIGTERM', resolve)
   })
+}
+
+function readArguments() {
+  try {
+    return parseArgs({ options: { keep: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } }).values
+  } catch {
+    return undefined
+  }
 }

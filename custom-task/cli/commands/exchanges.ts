@@ -112,6 +112,7 @@ const wide: readonly Column[] = [
   ['AUDIENCE', ({ data }) => data.token?.audience ?? data.request?.audience],
   ['EXPIRES', ({ data }) => data.token?.expires_at],
   ['EXCHANGE', ({ data }) => data.exchange_id],
+  ['DETAIL', ({ data }) => data.detail],
 ]
 
 /** A file can hold anything, whatever the type says of records that the broker writes. */

@@ -42,9 +42,12 @@ export async function deleteNamespace(name: string): Promise<void> {
 }
 
 /** Applies YAML or objects as administrator; new kinds can be used as soon as this returns. */
-export async function apply(documents: string | readonly KubeObject[]): Promise<readonly KubeObject[]> {
+export async function apply(
+  documents: string | readonly KubeObject[],
+  fieldManager?: string,
+): Promise<readonly KubeObject[]> {
   const client = await kube()
-  const applied = await client.apply(documents)
+  const applied = await client.apply(documents, fieldManager)
   for (const object of applied) {
     if (object.kind !== 'CustomResourceDefinition') continue
     const path = await client.pathOf(object)

@@ -111,11 +111,11 @@ export class Kube {
     return this.post<T>(await this.pathOf(object, false), object, options)
   }
 
-  /** Server-side apply of objects, or of a YAML text with any number of them, in their order. */
-  async apply(documents: string | readonly KubeObject[]): Promise<readonly KubeObject[]> {
+  /** Server-side apply of objects, or of a YAML text with any number of them, in their order, in the name of `fieldManager`. */
+  async apply(documents: string | readonly KubeObject[], fieldManager = 'test'): Promise<readonly KubeObject[]> {
     const applied: KubeObject[] = []
     for (const object of typeof documents === 'string' ? readObjects(documents) : documents) {
-      const options = { contentType: 'application/apply-patch+yaml', query: { fieldManager: 'test', force: 'true' } }
+      const options = { contentType: 'application/apply-patch+yaml', query: { fieldManager, force: 'true' } }
       applied.push(await this.call<KubeObject>('PATCH', await this.pathOf(object), object, options))
     }
     return applied

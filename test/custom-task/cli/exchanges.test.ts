@@ -22,14 +22,16 @@ describe('exchanges', () => {
     ])
   })
 
-  it('adds audience, expiry and exchange with -o wide', async () => {
+  it('adds audience, expiry, exchange and the detail of a refusal with -o wide', async () => {
     const { directory } = await journalOf([granted, denied])
 
     const [headers, first, second] = await listed(directory, '-o', 'wide')
 
-    expect(headers).toMatch(/SCOPE {17}AUDIENCE {21}EXPIRES {16}EXCHANGE$/)
-    expect(first).toMatch(/ {3}https:\/\/deploy\.example\.com {3}2026-03-01T12:05:00Z {3}exchange-1$/)
-    expect(second).toMatch(/ {3}https:\/\/deploy\.example\.com {3}- {22}exchange-2$/)
+    expect(headers).toMatch(/SCOPE {17}AUDIENCE {21}EXPIRES {16}EXCHANGE {5}DETAIL$/)
+    expect(first).toMatch(/ {3}https:\/\/deploy\.example\.com {3}2026-03-01T12:05:00Z {3}exchange-1 {3}-$/)
+    expect(second).toMatch(
+      / {3}https:\/\/deploy\.example\.com {3}- {22}exchange-2 {3}deploy: rbac: deployer may not exchange it$/,
+    )
   })
 
   it('prints whole records with -o json, one a line', async () => {

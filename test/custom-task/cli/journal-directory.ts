@@ -48,6 +48,7 @@ export const denied: AuditEntry = {
   data: {
     outcome: 'denied',
     reason: 'rbac_denied',
+    detail: 'deploy: rbac: deployer may not exchange it',
     exchange_id: 'exchange-2',
     subject: { ...subject, namespace: 'billing' },
     run: { assurance: 'claimed', task_run: 'rollout' },

@@ -263,11 +263,16 @@ describe('sidecar', () => {
 })
 
 describe('start of the sidecar', () => {
-  async function output(...args: string[]): Promise<string> {
+  async function ended(...args: string[]): Promise<readonly [number | null, string]> {
     const program = startProgram('main.ts', args)
     programs.push(program)
-    expect(await program.exit).toBe(1)
-    return program.output()
+    return [await program.exit, program.output()]
+  }
+
+  async function output(...args: string[]): Promise<string> {
+    const [code, text] = await ended(...args)
+    expect(code).toBe(1)
+    return text
   }
 
   it('reads YAML from a file', async () => {
@@ -290,9 +295,24 @@ describe('start of the sidecar', () => {
     ['no arguments', []],
     ['both', ['--config', '/a', '--config-json', '{}']],
     ['unknown ones', ['--conf', '/a']],
+    ['an operand', ['sidecar.yaml']],
+  ])('says what the arguments are for %s', async (_, args) => {
+    expect(await ended(...args)).toEqual([
+      2,
+      expect.stringMatching(
+        /^One of --config and --config-json, and nothing beside it\n\nUsage: sidecar --config FILE/,
+      ),
+    ])
+  })
+
+  it.each(['--help', '-h'])('explains itself with %s', async (flag) => {
+    expect(await ended(flag)).toEqual([0, expect.stringMatching(/^Usage: sidecar --config FILE/)])
+  })
+
+  it.each([
     ['a file that is not there', ['--config', '/nowhere/sidecar.yaml']],
     ['text that is no YAML', ['--config-json', 'a: [']],
-  ])('says what the arguments are for %s', async (_, args) => {
+  ])('says what it takes in the place of %s', async (_, args) => {
     expect(await output(...args)).toMatch(
       /^The configuration of the sidecar cannot be used:\n {2}[^\n]*; example: [^\n]+\n$/,
     )
@@ -304,5 +324,21 @@ describe('start of the sidecar', () => {
 
     expect(await output('--config-json', text)).toBe(`The sidecar cannot start: EADDRINUSE at 127.0.0.1:${port}\n`)
     expect(await readdir(join(root, 'one'))).toEqual([])
+  })
+})
+
+describe('start of the gate', () => {
+  it.each([
+    [['--help'], 0, /^Usage: gate /],
+    [['-h'], 0, /^Usage: gate /],
+    [['--tiemout', '5s'], 2, /^--url takes http on loopback, [^\n]+\n\nUsage: gate /],
+    [['--timeout', 'soon'], 2, /^--url takes http on loopback, [^\n]+\n\nUsage: gate /],
+    [['--url', 'https://example.com'], 2, /^--url takes http on loopback, [^\n]+\n\nUsage: gate /],
+  ])('explains itself with %j', async (args, code, text) => {
+    const program = startProgram('gate.ts', args)
+    programs.push(program)
+
+    expect(await program.exit).toBe(code)
+    expect(program.output()).toMatch(text)
   })
 })

@@ -217,7 +217,7 @@ describe('the webhook process', { timeout: 60_000 }, () => {
 
     expect(await webhook.exited).toBe(2)
     const keys = ['broker.url', 'broker.audience', 'sidecar.image', 'sidecar.runAsUser', 'gate.resources.limits.memory']
-    for (const key of [...keys, 'listener.port', 'listener.tls.keyFile', '(whole file)']) {
+    for (const key of [...keys, 'listener.port', 'listener.tls.keyFile', 'lisener']) {
       expect(webhook.stderr()).toContain(`  ${key}: `)
     }
     expect(webhook.stderr()).toContain('image: ghcr.io')
