@@ -86,9 +86,18 @@ async function provideVolume(): Promise<void> {
   // a volume of a storage class would come with the group of the pod
   await chown(path, 65_532, 65_532)
   const volume = `/api/v1/persistentvolumes/${storageClass}`
-  // One whose claim is gone is bound to nobody any more.
   const client = await kube()
-  if ((await client.find(volume))?.status?.phase === 'Released') await client.delete(volume)
+  const bound = (await client.find(volume))?.spec.claimRef
+  const claimPath = `/api/v1/namespaces/${system}/persistentvolumeclaims/data-${release}-0`
+  const claim = await waitFor('no claim is on its way out', async () => {
+    const found = await client.find(claimPath)
+    return found?.metadata['deletionTimestamp'] === undefined ? { uid: found?.metadata.uid } : undefined
+  })
+  if (bound !== undefined && bound.uid !== claim.uid) {
+    // A volume keeps to its claim, also to one that is gone: nobody else would ever get it.
+    await client.delete(volume)
+    await waitFor('the volume of the former claim is gone', async () => (await client.find(volume)) === undefined)
+  }
   await apply([
     {
       apiVersion: 'v1',
