@@ -3,7 +3,7 @@ import type { Origin } from './gather.ts'
 import { isInjectedAlready } from './injected-already.ts'
 import { type ChangedStep, type PatchOperation, patchOf } from './json-patch.ts'
 import { ourParts } from './our-containers.ts'
-import { asksByAnnotation, maxTokens, type PodWishes, readWishes } from './pod-annotations.ts'
+import { asksByAnnotation, isOptedOut, maxTokens, type PodWishes, readWishes } from './pod-annotations.ts'
 import type { InjectionSettings } from './settings.ts'
 import { maxConfigBytes, sidecarConfig } from './sidecar-config.ts'
 import { changeStep } from './step-changes.ts'
@@ -32,6 +32,7 @@ const maxSentenceLength = 1024
 /** Pod in, JSON patch out. Pure; applied to its own result it changes nothing. */
 export function mutate(pod: AdmittedPod, { origin, settings }: MutationContext): Mutation {
   const { annotations } = pod.metadata
+  if (isOptedOut(annotations)) return untouched
   const fromPipeline = origin.kind === 'known' ? origin.fromPipeline : { asks: [], complaints: [] }
   const isAsked = asksByAnnotation(annotations) || fromPipeline.asks.length + fromPipeline.complaints.length > 0
   if (!isAsked) return untouched

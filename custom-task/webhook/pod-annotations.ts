@@ -29,10 +29,12 @@ const maxWaitSeconds = 3600
 const reservedNames: readonly string[] = ['key', 'sidecar.sock']
 const stepName = /^[A-Za-z0-9](?:[-A-Za-z0-9]{0,61}[A-Za-z0-9])?$/
 
-/**
- * Whether the pod asks by annotation. An empty value asks for nothing, so that a task can be left out of what its
- * PipelineRun asks for.
- */
+/** Whether the pod is to be left alone, whatever its PipelineRun or a TokenExchange task asks for: `inject` is there, and empty. */
+export function isOptedOut(annotations: Annotations): boolean {
+  return annotationValue(annotations, 'inject') === ''
+}
+
+/** Whether the pod asks by annotation. */
 export function asksByAnnotation(annotations: Annotations): boolean {
   return (annotationValue(annotations, 'inject') ?? '') !== ''
 }

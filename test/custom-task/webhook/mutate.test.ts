@@ -313,6 +313,10 @@ describe('mutate', () => {
       expect(mutate(annotated(annotations), context())).toEqual({ kind: 'untouched' })
     })
 
+    it('have an empty inject, also when a TokenExchange task before them asks', () => {
+      expect(mutate(annotated({ inject: '' }), context([ask('t')]))).toEqual({ kind: 'untouched' })
+    })
+
     it.each([
       ['is on the network of the node', { podTemplate: { hostNetwork: true } }],
       [
