@@ -46,7 +46,8 @@ export async function installProduct(): Promise<Product> {
 
 /** Makes the API server know our kinds; in the name of helm, which would else find them to be somebody else's. */
 export async function applyDefinitions(): Promise<void> {
-  for (const file of await readdir(join(chart, 'crds'))) await apply(await readFile(join(chart, 'crds', file), 'utf8'))
+  for (const file of await readdir(join(chart, 'crds')))
+    await apply(await readFile(join(chart, 'crds', file), 'utf8'), 'helm')
 }
 
 /**
