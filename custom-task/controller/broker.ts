@@ -1,4 +1,5 @@
 import type { CustomRunReference } from '../../core/identity/run.ts'
+import type { Authorized } from '../broker-client-answer.ts'
 
 /** What one `/authorize` asks for a CustomRun; whatever is undefined comes from the policy. */
 export interface AuthorizeRequest {
@@ -7,17 +8,6 @@ export interface AuthorizeRequest {
   readonly audience: string | undefined
   readonly scope: readonly string[] | undefined
   readonly requestedExpirySeconds: number | undefined
-}
-
-/** The run may get tokens in the tasks behind; nothing is issued yet. */
-export interface Authorized {
-  readonly kind: 'authorized'
-  readonly authorizationId: string
-  readonly expiresAt: Date
-  readonly policy: string | undefined
-  readonly audience: string | undefined
-  readonly scope: readonly string[]
-  readonly exchangeId: string | undefined
 }
 
 /** A person decides; asking again with the same request continues. */

@@ -1,5 +1,6 @@
 import { succeeded } from '../../core/tekton/fields.ts'
-import type { Answer, Authorized, Pending, Refused, Unavailable } from './broker.ts'
+import type { Authorized } from '../broker-client-answer.ts'
+import type { Answer, Pending, Refused, Unavailable } from './broker.ts'
 import type { Observed } from './observed.ts'
 import { failed, type Verdict } from './verdict.ts'
 

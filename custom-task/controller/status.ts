@@ -1,7 +1,7 @@
 import { rfc3339 } from '../../core/clock.ts'
 import { succeeded } from '../../core/tekton/fields.ts'
+import type { Authorized } from '../broker-client-answer.ts'
 import { attemptStart } from './attempt-time.ts'
-import type { Authorized } from './broker.ts'
 import type { Observed } from './observed.ts'
 import type { Reason, StatusPatch, SucceededCondition } from './step.ts'
 

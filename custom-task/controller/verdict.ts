@@ -1,4 +1,5 @@
-import type { Authorized, AuthorizeRequest } from './broker.ts'
+import type { Authorized } from '../broker-client-answer.ts'
+import type { AuthorizeRequest } from './broker.ts'
 import type { Reason } from './step.ts'
 
 type FailureReason = Extract<
