@@ -3,10 +3,10 @@ import type { Clock } from '../core/clock.ts'
 import { type ExchangeRequest, parseExchangeRequest } from '../core/oauth/exchange-request.ts'
 import { parseForm } from '../core/oauth/form.ts'
 import type { Allowance } from '../core/policy/allowance.ts'
-import { evaluate } from '../core/policy/evaluate.ts'
 import { Problem, type ProblemReason } from '../core/problem.ts'
 import { type Answer, answer, type Counted, type Outcome } from './answer.ts'
 import type { Authorization } from './approvals/authorize-run.ts'
+import { decide } from './decide.ts'
 import type { Door, Gathered, Incoming, Known, Requester } from './known.ts'
 import type { Grant, IssuedToken } from './providers/provider.ts'
 import { entryFor, type Recordable } from './records.ts'
@@ -48,7 +48,7 @@ export function createExchange(steps: ExchangeSteps): Exchange {
       known.request = parseExchangeRequest(parseForm(incoming.body))
       known.requester = await steps.verify(known.request, signal)
       known.gathered = await steps.gather(known.request, known.requester, signal)
-      known.allowance = evaluate(known.gathered.facts)
+      known.allowance = decide(known.gathered, known.requester)
       const outcome = await conclude(steps, known, known.allowance, known.requester, known.gathered, signal)
       return await recordAndAnswer(steps, known, outcome)
     } catch (cause) {

@@ -151,6 +151,7 @@ function describeAuthorization(known: Known, authorization: Authorization): Part
     authorization_id: authorization.id,
     authorization_digest: authorization.digest,
     authorization_expires_at: rfc3339(authorization.expiresAt),
+    authorization_ttl_seconds: allowance.ttlSeconds,
     run: {
       ...describeRun(allowance.run),
       into: into.map(({ task, serviceAccount }) => ({ task, service_account: serviceAccount })),

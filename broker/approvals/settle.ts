@@ -37,24 +37,25 @@ export function createSettle({ book, clock }: Deps): Settle {
       throw new Problem('run_ended', { detail: 'the controller reported the end of the run' })
     }
     if (allowance.ttlSeconds < 1) throw new Problem('policy_not_ready', { detail: 'a ttl or limit of zero' })
+    const authorizations = key === undefined ? [] : coveringAuthorizations(book, key, allowance)
     const issuedAt = clock()
-    const expiresAt = endOf(allowance, workload, issuedAt, providerMaxSeconds)
+    const caps = [providerMaxSeconds, ...authorizations.flatMap((one) => one.ttlSeconds ?? [])]
+    const expiresAt = endOf(allowance, workload, issuedAt, Math.min(...caps))
     if (expiresAt.getTime() - issuedAt.getTime() < 1000) throw noTimeLeft(run.deadline, expiresAt)
-    const authorization = key === undefined ? undefined : coveringAuthorization(book, key, allowance)
     const fields: GrantFields = {
       exchangeId,
       allowance,
       workload,
       issuedAt,
       expiresAt,
-      authorizationId: authorization?.id,
+      authorizationId: authorizations[0]?.id,
     }
     return fields as Grant
   }
 }
 
-function endOf(allowance: Allowance, workload: WorkloadClaims, from: Date, providerMaxSeconds: number): Date {
-  const lifeMs = Math.min(allowance.ttlSeconds, providerMaxSeconds) * 1000
+function endOf(allowance: Allowance, workload: WorkloadClaims, from: Date, maxSeconds: number): Date {
+  const lifeMs = Math.min(allowance.ttlSeconds, maxSeconds) * 1000
   const ends = [from.getTime() + lifeMs, workload.expiresAt.getTime()]
   if (allowance.run.deadline !== undefined) ends.push(allowance.run.deadline.getTime())
   // JWT times are whole seconds: round down, never up.
@@ -68,8 +69,9 @@ function noTimeLeft(deadline: Date | undefined, expiresAt: Date): Problem {
     : new Problem('subject_token_expired', { detail: 'no whole second of life is left' })
 }
 
-function coveringAuthorization(book: GrantBook, run: string, allowance: Allowance): RunAuthorization | undefined {
-  return book.authorizationsOfRun(run).find((authorization) => covers(authorization, allowance))
+/** Several, where two tasks ask for the same: the shortest life that was asked for holds, as a ttl only ever shortens. */
+function coveringAuthorizations(book: GrantBook, run: string, allowance: Allowance): readonly RunAuthorization[] {
+  return book.authorizationsOfRun(run).filter((authorization) => covers(authorization, allowance))
 }
 
 /** Same policy in the same generation, same target, no further scope, and a task that the authorisation goes into. */

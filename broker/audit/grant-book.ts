@@ -35,6 +35,8 @@ export interface RunAuthorization {
   readonly audience: string
   readonly scope: readonly string[]
   readonly into: readonly { readonly task: string; readonly serviceAccount: string }[]
+  /** No token under it lives longer; undefined in records that do not say so. */
+  readonly ttlSeconds: number | undefined
   readonly expiresAt: Date
 }
 

@@ -49,6 +49,7 @@ export function readAuthorization(record: AuditRecord) {
     digest,
     run,
     expiresAt,
+    ttlSeconds: data.authorization_ttl_seconds,
     cluster: subject.cluster,
     namespace: subject.namespace,
     policyUid: policy.uid,

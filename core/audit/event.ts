@@ -112,6 +112,8 @@ export interface AuditData {
   readonly authorization_id?: string
   readonly authorization_digest?: string
   readonly authorization_expires_at?: string
+  /** Longest life of a token under the authorisation. */
+  readonly authorization_ttl_seconds?: number
   readonly subject?: AuditSubject
   /** The controller, where it asked for a CustomRun. */
   readonly actor?: AuditSubject

@@ -110,6 +110,7 @@ const data = z.looseObject({
   authorization_id: text.optional(),
   authorization_digest: text.optional(),
   authorization_expires_at: instant.optional(),
+  authorization_ttl_seconds: count.optional(),
   subject: subject.optional(),
   actor: subject.optional(),
   run: run.optional(),

@@ -62,7 +62,14 @@ export interface Facts {
 /** What a rule says. A refusal's `detail` is for operators and the audit record. */
 export type Verdict =
   | { readonly rule: string; readonly isAllowed: true }
-  | { readonly rule: string; readonly isAllowed: false; readonly reason: ProblemReason; readonly detail: string }
+  | {
+      readonly rule: string
+      readonly isAllowed: false
+      readonly reason: ProblemReason
+      readonly detail: string
+      /** The accounts that it refuses, where not all are. */
+      readonly serviceAccounts?: readonly string[]
+    }
 
 export interface AllowanceFields {
   readonly subject: PolicySubject

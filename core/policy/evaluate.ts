@@ -43,8 +43,9 @@ export function evaluate(facts: Facts): Allowance {
 export class Refused extends Problem {
   readonly judgement: Judgement
 
-  constructor(judgement: Judgement, refusal: Extract<Verdict, { isAllowed: false }>) {
-    super(refusal.reason, { detail: `${judgement.candidate.policy.name}: ${refusal.rule}: ${refusal.detail}` })
+  constructor(judgement: Judgement, refusal: Extract<Verdict, { isAllowed: false }>, mend?: string) {
+    const detail = `${judgement.candidate.policy.name}: ${refusal.rule}: ${refusal.detail}`
+    super(refusal.reason, { detail, ...(mend === undefined ? {} : { mend }) })
     this.judgement = judgement
   }
 }
@@ -66,7 +67,7 @@ function verdictsOn(facts: Facts, candidate: PolicyFacts): readonly Verdict[] {
     const refusal = rule.check(input)
     return refusal === undefined
       ? { rule: rule.name, isAllowed: true }
-      : { rule: rule.name, isAllowed: false, reason: refusal.reason, detail: refusal.detail }
+      : { rule: rule.name, isAllowed: false, ...refusal }
   })
 }
 

@@ -17,6 +17,8 @@ export interface Refusal {
   readonly reason: ProblemReason
   /** For operators and the audit record; may name policy contents. */
   readonly detail: string
+  /** The accounts that are refused, where not all are. */
+  readonly serviceAccounts?: readonly string[]
 }
 
 /** One condition, judged by a pure function: `undefined` means nothing against it. */

@@ -66,6 +66,7 @@ export const memberTexts: Readonly<Record<string, string>> = {
   'data.authorization_id': 'The run authorisation that was made, or that the exchange was decided under.',
   'data.authorization_digest': 'SHA-256 of all that was authorised.',
   'data.authorization_expires_at': 'When the run ends at the latest.',
+  'data.authorization_ttl_seconds': 'No token under the authorisation lives longer.',
   'data.*.cluster': 'Name of the cluster in the configuration.',
   'data.*.namespace': 'Namespace.',
   'data.*.service_account': 'ServiceAccount; for a CustomRun those of all tasks behind it.',

@@ -153,6 +153,7 @@ describe('entryFor', () => {
       authorization_id: 'authorization-1',
       authorization_digest: 'd'.repeat(64),
       authorization_expires_at: '2026-03-01T13:00:00Z',
+      authorization_ttl_seconds: 300,
       run: {
         custom_run: 'release-1-token',
         custom_run_uid: 'customrun-uid',

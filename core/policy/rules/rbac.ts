@@ -12,8 +12,13 @@ export const rbac = {
     const refused = subject.serviceAccounts.flatMap((serviceAccount) =>
       scopes
         .filter((scope) => !isCovered(access, serviceAccount, scope))
-        .map((scope) => `${serviceAccount} on ${provider.name}:${scope}`),
+        .map((scope) => ({ serviceAccount, text: `${serviceAccount} on ${provider.name}:${scope}` })),
     )
-    return refused.length === 0 ? undefined : { reason: 'rbac_denied', detail: `RBAC refuses ${refused.join(', ')}` }
+    if (refused.length === 0) return undefined
+    return {
+      reason: 'rbac_denied',
+      detail: `RBAC refuses ${refused.map(({ text }) => text).join(', ')}`,
+      serviceAccounts: [...new Set(refused.map(({ serviceAccount }) => serviceAccount))],
+    }
   },
 } satisfies Rule

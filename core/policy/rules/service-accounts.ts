@@ -8,6 +8,10 @@ export const serviceAccounts = {
     if (allowed === undefined) return undefined
     const others = subject.serviceAccounts.filter((name) => !allowed.includes(name))
     if (others.length === 0) return undefined
-    return { reason: 'service_account_not_allowed', detail: `not named by the policy: ${others.join(' ')}` }
+    return {
+      reason: 'service_account_not_allowed',
+      detail: `not named by the policy: ${others.join(' ')}`,
+      serviceAccounts: others,
+    }
   },
 } satisfies Rule

@@ -54,6 +54,7 @@ const authorization: RunAuthorization = {
   audience: 'https://deploy.example.com',
   scope: ['deploy:staging', 'deploy:production'],
   into: [{ task: 'deploy', serviceAccount: 'deployer' }],
+  ttlSeconds: 300,
   expiresAt: seconds(3600),
 }
 
@@ -148,6 +149,15 @@ describe('createSettle', () => {
     const none = allowanceOf({ run: { ...run, pipelineRun: undefined, taskRun: undefined } })
 
     expect(settle({ allowance: none }, { authorizations: [authorization] }).authorizationId).toBeUndefined()
+  })
+
+  it('lets no token live longer than the authorisations of its task say, of which the shortest holds', () => {
+    const authorizations = [undefined, 120, 40, 200].map((ttlSeconds) => ({ ...authorization, ttlSeconds }))
+    const elsewhere = { ...authorization, ttlSeconds: 1, into: [{ task: 'notify', serviceAccount: 'deployer' }] }
+
+    expect(settle({}, { authorizations: [...authorizations, elsewhere] }).expiresAt).toEqual(seconds(40))
+    expect(settle({}, { authorizations: [elsewhere] }).expiresAt).toEqual(seconds(300))
+    expect(settle({}, { authorizations: [{ ...authorization, ttlSeconds: 900 }] }).expiresAt).toEqual(seconds(300))
   })
 
   it('names the authorisation of the run that covers it', () => {

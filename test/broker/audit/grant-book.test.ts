@@ -61,6 +61,7 @@ function authorized(id: string, change: Partial<AuditData> = {}): AuditRecord {
     authorization_id: id,
     authorization_digest: 'd'.repeat(64),
     authorization_expires_at: minutes(60).toISOString(),
+    authorization_ttl_seconds: 120,
     subject,
     policy,
     run: { ...run, into },
@@ -165,6 +166,7 @@ describe('createGrantBook', () => {
       audience: 'https://deploy.example.com',
       scope: ['deploy:staging'],
       into: [{ task: 'deploy', serviceAccount: 'deployer' }],
+      ttlSeconds: 120,
       expiresAt: minutes(60),
     })
   })
