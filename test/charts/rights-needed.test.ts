@@ -103,7 +103,7 @@ async function admit({ urls, authority }: Installed, { pod }: PlayedTask): Promi
 }
 
 async function until(isSo: () => boolean): Promise<void> {
-  while (!isSo()) await new Promise((resolve) => setImmediate(resolve))
+  await expect.poll(isSo, { timeout: 30_000, interval: 20 }).toBe(true)
 }
 
 it('the chart gives each part every right that it uses, and none that it does not', async (context) => {

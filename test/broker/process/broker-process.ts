@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { childEnvironment } from '../../child-environment.ts'
 
 /** The broker as its own process. */
 export interface BrokerProcess {
@@ -39,7 +40,7 @@ export function spawnBroker(args: readonly string[], { env, execArgv = [], fileB
   const limited =
     fileBlocks === undefined ? command : ['sh', '-c', `ulimit -f ${fileBlocks}; exec "$@"`, 'sh', ...command]
   const [file = '', ...rest] = limited
-  const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'], ...env } })
+  const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...childEnvironment(), ...env } })
   let text = ''
   let look: () => void = () => undefined
   for (const stream of [child.stdout, child.stderr]) {

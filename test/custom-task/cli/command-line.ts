@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { CommandContext } from '../../../custom-task/cli/command.ts'
 import { run } from '../../../custom-task/cli/run.ts'
+import { childEnvironment } from '../../child-environment.ts'
 
 export interface Ran {
   readonly code: number
@@ -42,7 +43,7 @@ export function startCommand(args: readonly string[], env: Readonly<Record<strin
   // By its own first line, as a shell does.
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env['PATH'], ...env },
+    env: { ...childEnvironment(), ...env },
   })
   onTestFinished(() => void child.kill('SIGKILL'))
   return child

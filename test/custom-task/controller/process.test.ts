@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { describe, expect, it } from 'vitest'
 import { resources } from '../../../core/io/kube/api.ts'
+import { childEnvironment } from '../../child-environment.ts'
 import {
   authorizedAnswer,
   conditionOf,
@@ -22,7 +23,7 @@ async function spawnController({ kube, broker, tokenFile }: World, config: objec
   await writeFile(configFile, JSON.stringify({ broker: { url: broker.url, tokenFile }, health, ...config }))
   await writeFile(kubeconfig, kube.kubeconfig('admin'))
   const child = spawn(process.execPath, ['custom-task/controller/main.ts', '--config', configFile], {
-    env: { PATH: process.env['PATH'], KUBECONFIG: kubeconfig },
+    env: { ...childEnvironment(), KUBECONFIG: kubeconfig },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exited = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string)

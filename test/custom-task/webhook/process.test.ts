@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, it, type TestContext } from 'vitest'
 import { resources } from '../../../core/io/kube/api.ts'
+import { childEnvironment } from '../../child-environment.ts'
 import { customRunObject, namespace, pipelineRunObject } from '../../core/tekton/objects.ts'
 import { selfSignedCertificate } from '../../fakes/certificate.ts'
 import { type FakeKube, startKube } from '../../fakes/kube/server.ts'
@@ -48,7 +49,7 @@ type World = Awaited<ReturnType<typeof createWorld>>
 async function spawnWebhook({ directory, file }: World, config: object, { onTestFinished }: TestContext) {
   await file('webhook.yaml', JSON.stringify(config))
   const child = spawn(process.execPath, ['custom-task/webhook/main.ts', '--config', join(directory, 'webhook.yaml')], {
-    env: { PATH: process.env['PATH'], KUBECONFIG: join(directory, 'kubeconfig') },
+    env: { ...childEnvironment(), KUBECONFIG: join(directory, 'kubeconfig') },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const exited = once(child, 'exit').then(([code, signal]) => (code ?? signal) as number | string)
