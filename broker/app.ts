@@ -72,11 +72,12 @@ export function createApp(parts: AppParts): RequestListener {
         isWithinNamespaceRate: rate(limits.requestsPerSecondPerNamespace, limits.burstPerNamespace),
       }),
       gather: createGather(new Map(clusters.map(({ trusted, facts }) => [trusted.name, facts])), controller),
-      settle: (exchangeId, allowance, { workload }) =>
+      settle: (exchangeId, allowance, { workload }, into) =>
         settle({
           exchangeId,
           allowance,
           workload,
+          into,
           providerMaxSeconds: providerTraits(allowance.provider.spec).maxSeconds,
         }),
       authorize: (allowance, { into }) => authorizeRun(allowance, into, { id: newId(), clock }),

@@ -7,6 +7,7 @@ import { Problem, type ProblemReason } from '../core/problem.ts'
 import { type Answer, answer, type Counted, type Outcome } from './answer.ts'
 import type { Authorization } from './approvals/authorize-run.ts'
 import { decide } from './decide.ts'
+import { requireDoor } from './door.ts'
 import type { Door, Gathered, Incoming, Known, Requester } from './known.ts'
 import type { Grant, IssuedToken } from './providers/provider.ts'
 import { entryFor, type Recordable } from './records.ts'
@@ -20,7 +21,7 @@ export interface ExchangeSteps {
   /** Run, policies, providers and RBAC answers. @throws Problem */
   gather(request: ExchangeRequest, requester: Requester, signal: AbortSignal): Promise<Gathered>
   /** The right to one token. @throws Problem */
-  settle(exchangeId: string, allowance: Allowance, requester: Requester): Grant
+  settle(exchangeId: string, allowance: Allowance, requester: Requester, into: Gathered['into']): Grant
   authorize(allowance: Allowance, gathered: Gathered): Authorization
   /** Does issuing under this grant leave the process? Then the intent is durable first. */
   callsUpstream(grant: Grant): boolean
@@ -48,6 +49,7 @@ export function createExchange(steps: ExchangeSteps): Exchange {
       known.request = parseExchangeRequest(parseForm(incoming.body))
       known.requester = await steps.verify(known.request, signal)
       known.gathered = await steps.gather(known.request, known.requester, signal)
+      requireDoor(incoming.door, known.requester, known.gathered)
       known.allowance = decide(known.gathered, known.requester)
       const outcome = await conclude(steps, known, known.allowance, known.requester, known.gathered, signal)
       return await recordAndAnswer(steps, known, outcome)
@@ -57,10 +59,7 @@ export function createExchange(steps: ExchangeSteps): Exchange {
   }
 }
 
-/**
- * Door `token` ends in a token, door `authorize` in a run authorisation; the decision before was the same. The controller
- * gets no token: what it asks for on behalf of a CustomRun is fetched by the pods of that run.
- */
+/** Door `token` ends in a token, door `authorize` in a run authorisation; the decision before was the same. */
 async function conclude(
   steps: ExchangeSteps,
   known: Known,
@@ -72,11 +71,7 @@ async function conclude(
   if (known.incoming.door === 'authorize') {
     return { kind: 'authorized', authorization: steps.authorize(allowance, gathered), exchangeId: known.exchangeId }
   }
-  if (requester.kind === 'customrun') {
-    const mend = 'A CustomRun is asked for at /authorize: the token is fetched by the pods that it goes into'
-    throw new Problem('actor_not_allowed', { mend, detail: 'a CustomRun gets no token' })
-  }
-  const grant = steps.settle(known.exchangeId, allowance, requester)
+  const grant = steps.settle(known.exchangeId, allowance, requester, gathered.into)
   if (steps.callsUpstream(grant)) await record(steps, known, { kind: 'intended', grant })
   return { kind: 'granted', grant, issued: await steps.issue(grant, signal) }
 }

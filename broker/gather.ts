@@ -6,7 +6,7 @@ import { askedScopes, candidatePolicies } from '../core/policy/candidates.ts'
 import { Problem } from '../core/problem.ts'
 import { type AllowedCaller, isSameAccount } from './callers.ts'
 import { type CustomRunFacts, requireAskedByCustomRun } from './identity/walk-custom-run.ts'
-import type { Gathered, Requester } from './known.ts'
+import type { Delegation, Gathered, Requester } from './known.ts'
 import type { PolicyStore } from './policy/policy-store.ts'
 import type { AskScopeAccess } from './policy/scope-access.ts'
 
@@ -74,7 +74,9 @@ async function gatherForCustomRun(
   requireAskedByCustomRun(request, found)
   const { namespace } = reference
   const subject = { cluster: workload.cluster, namespace, serviceAccounts: found.serviceAccounts }
-  return { facts: await completeFacts(request, subject, found.run, cluster), into: found.into }
+  const { deliver } = found.params
+  const facts = await completeFacts(request, subject, found.run, cluster, deliver)
+  return { facts, into: found.into, delegation: { deliver, isDone: found.isDone } }
 }
 
 async function completeFacts(
@@ -82,8 +84,10 @@ async function completeFacts(
   subject: PolicySubject,
   run: Run,
   cluster: ClusterFacts,
+  deliver?: Delegation['deliver'],
 ): Promise<Facts> {
-  const request = { policy, audience, scopes, requestedExpirySeconds }
+  const asked = { policy, audience, scopes, requestedExpirySeconds }
+  const request = deliver === 'secret' ? { ...asked, deliver } : asked
   const candidates = candidatePolicies(cluster.policies.policies(subject.namespace), request)
   const questions = candidates.reduce((sum, one) => sum + askedScopes(one, request).length, 0)
   if (questions * subject.serviceAccounts.length > maxQuestions) {

@@ -24,6 +24,15 @@ export type Requester =
 export interface Gathered {
   readonly facts: Facts
   readonly into: readonly IntoTask[]
+  /** What the controller acts for; absent where a pod asks for itself. */
+  readonly delegation?: Delegation
+}
+
+/** A CustomRun that was found to be what its PipelineRun says. */
+export interface Delegation {
+  readonly deliver: 'sidecar' | 'secret' | 'none'
+  /** It succeeded already. */
+  readonly isDone: boolean
 }
 
 /**

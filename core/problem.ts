@@ -166,6 +166,12 @@ export const problems = {
     outcome: 'denied',
     mend: 'The policy names other ServiceAccounts: run the task with one of them, or add this one to the policy',
   },
+  secret_delivery_not_allowed: {
+    oauth: 'access_denied',
+    status: 400,
+    outcome: 'denied',
+    mend: 'The provider of the policy does not let tokens be put into Secrets: use deliver: sidecar, or ask the platform team for limits.secretDelivery',
+  },
   rbac_denied: {
     oauth: 'invalid_scope',
     status: 400,

@@ -5,6 +5,7 @@ import type { Allowance } from '../../core/policy/allowance.ts'
 import { Problem } from '../../core/problem.ts'
 import type { GrantBook, RunAuthorization } from '../audit/grant-book.ts'
 import type { Grant, GrantFields } from '../providers/provider.ts'
+import type { IntoTask } from './authorize-run.ts'
 
 interface Deps {
   readonly book: GrantBook
@@ -15,6 +16,8 @@ export interface SettleInput {
   readonly exchangeId: string
   readonly allowance: Allowance
   readonly workload: WorkloadClaims
+  /** The tasks that the token is for: the pod's own, or all that mount the Secret. */
+  readonly into: readonly IntoTask[]
   /** Longest life that the provider can give, in seconds. */
   readonly providerMaxSeconds: number
 }
@@ -29,7 +32,7 @@ export type Settle = (input: SettleInput) => Grant
  * @throws Problem `run_ended` or `subject_token_expired` when there is no time left; `policy_not_ready` for a ttl of zero
  */
 export function createSettle({ book, clock }: Deps): Settle {
-  return function settle({ exchangeId, allowance, workload, providerMaxSeconds }) {
+  return function settle({ exchangeId, allowance, workload, into, providerMaxSeconds }) {
     const { run } = allowance
     const object = runObject(run)
     const key = object && runKey(allowance.subject, object)
@@ -37,7 +40,7 @@ export function createSettle({ book, clock }: Deps): Settle {
       throw new Problem('run_ended', { detail: 'the controller reported the end of the run' })
     }
     if (allowance.ttlSeconds < 1) throw new Problem('policy_not_ready', { detail: 'a ttl or limit of zero' })
-    const authorizations = key === undefined ? [] : coveringAuthorizations(book, key, allowance)
+    const authorizations = key === undefined ? [] : coveringAuthorizations(book, key, allowance, into)
     const issuedAt = clock()
     const caps = [providerMaxSeconds, ...authorizations.flatMap((one) => one.ttlSeconds ?? [])]
     const expiresAt = endOf(allowance, workload, issuedAt, Math.min(...caps))
@@ -70,13 +73,18 @@ function noTimeLeft(deadline: Date | undefined, expiresAt: Date): Problem {
 }
 
 /** Several, where two tasks ask for the same: the shortest life that was asked for holds, as a ttl only ever shortens. */
-function coveringAuthorizations(book: GrantBook, run: string, allowance: Allowance): readonly RunAuthorization[] {
-  return book.authorizationsOfRun(run).filter((authorization) => covers(authorization, allowance))
+function coveringAuthorizations(
+  book: GrantBook,
+  run: string,
+  allowance: Allowance,
+  into: readonly IntoTask[],
+): readonly RunAuthorization[] {
+  return book.authorizationsOfRun(run).filter((authorization) => covers(authorization, allowance, into))
 }
 
-/** Same policy in the same generation, same target, no further scope, and a task that the authorisation goes into. */
-export function covers(authorization: RunAuthorization, allowance: Allowance): boolean {
-  const { policy, provider, subject, run } = allowance
+/** Same policy in the same generation, same target, no further scope, and tasks that the authorisation goes into. */
+export function covers(authorization: RunAuthorization, allowance: Allowance, into: readonly IntoTask[]): boolean {
+  const { policy, provider, subject } = allowance
   return (
     authorization.cluster === subject.cluster &&
     authorization.namespace === subject.namespace &&
@@ -85,8 +93,9 @@ export function covers(authorization: RunAuthorization, allowance: Allowance): b
     authorization.provider === provider.name &&
     authorization.audience === allowance.audience &&
     allowance.scopes.every((scope) => authorization.scope.includes(scope)) &&
-    subject.serviceAccounts.every((serviceAccount) =>
-      authorization.into.some((into) => into.task === run.task && into.serviceAccount === serviceAccount),
+    into.length > 0 &&
+    into.every((asked) =>
+      authorization.into.some((one) => one.task === asked.task && one.serviceAccount === asked.serviceAccount),
     )
   )
 }

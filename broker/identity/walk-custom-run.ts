@@ -3,10 +3,11 @@ import { type KubeClient, resources } from '../../core/io/kube/api.ts'
 import type { ExchangeRequest } from '../../core/oauth/exchange-request.ts'
 import { Problem } from '../../core/problem.ts'
 import { type CustomRun, isCustomRunDone, isOurs, parseCustomRun } from '../../core/tekton/custom-run.ts'
-import { controllerOf } from '../../core/tekton/fields.ts'
+import { controllerOf, succeeded } from '../../core/tekton/fields.ts'
 import { resolveInto } from '../../core/tekton/into.ts'
-import { sameSpec } from '../../core/tekton/pinning.ts'
+import { sameSpec, unpinned } from '../../core/tekton/pinning.ts'
 import { effectiveServiceAccount, type PipelineRun, parsePipelineRun } from '../../core/tekton/pipeline-run.ts'
+import { type PipelineTask, pipelineTaskNamed } from '../../core/tekton/pipeline-spec.ts'
 import { parseTokenExchangeParams, type TokenExchangeParams } from '../../core/tekton/token-exchange-params.ts'
 import { pipelineRunFields, read } from './walk-pod.ts'
 
@@ -17,11 +18,13 @@ export interface CustomRunFacts {
   readonly into: readonly { readonly task: string; readonly serviceAccount: string }[]
   /** The accounts that must be allowed: those of the tasks, or the CustomRun's own where it is a gate only. */
   readonly serviceAccounts: readonly string[]
+  /** It succeeded already: nothing is decided for it any more, but the token in its Secret may be renewed. */
+  readonly isDone: boolean
 }
 
 /**
- * Reads a CustomRun again, so that nothing rests on what the controller says of it: it must be that object, unfinished,
- * and say the same as `PipelineRun.status.pipelineSpec`.
+ * Reads a CustomRun again, so that nothing rests on what the controller says of it: it must be that object, not
+ * failed, and say the same as `PipelineRun.status.pipelineSpec`.
  *
  * @throws Problem `custom_run_not_found`, `custom_run_changed`, `custom_run_params` or `run_ended`
  */
@@ -58,11 +61,15 @@ function requireAlive(customRun: CustomRun | undefined, reference: CustomRunRefe
   if (customRun === undefined || customRun.metadata.uid !== reference.uid || !isOurs(customRun)) {
     throw new Problem('custom_run_not_found', { detail: 'no TokenExchange of that name and uid' })
   }
-  const isOver = isCustomRunDone(customRun) || customRun.metadata.deletionTimestamp !== undefined
-  if (isOver || customRun.spec.status !== undefined) {
-    throw new Problem('custom_run_not_found', { detail: 'the CustomRun is done, cancelled or being deleted' })
+  const hasFailed = isCustomRunDone(customRun) && !hasSucceeded(customRun)
+  if (hasFailed || customRun.metadata.deletionTimestamp !== undefined || customRun.spec.status !== undefined) {
+    throw new Problem('custom_run_not_found', { detail: 'the CustomRun failed, was cancelled or is being deleted' })
   }
   return customRun
+}
+
+function hasSucceeded({ status }: CustomRun): boolean {
+  return succeeded(status.conditions)?.status === 'True'
 }
 
 function facts(customRun: CustomRun, pipelineRun: PipelineRun): CustomRunFacts {
@@ -82,13 +89,33 @@ function facts(customRun: CustomRun, pipelineRun: PipelineRun): CustomRunFacts {
     serviceAccount: effectiveServiceAccount(pipelineRun, name),
   }))
   const own = customRun.spec.serviceAccountName || 'default'
-  const serviceAccounts = into.length === 0 ? [own] : into.map((one) => one.serviceAccount)
+  const serviceAccounts = [...new Set(into.length === 0 ? [own] : into.map((one) => one.serviceAccount))].sort()
+  if (params.value.deliver === 'secret') requireSecretForm(pipelineTaskNamed(spec, task), serviceAccounts)
   const { name, uid } = customRun.metadata
   return {
     run: { ...pipelineRunFields(pipelineRun), task, customRun: { name, uid } },
     params: params.value,
     into,
-    serviceAccounts: [...new Set(serviceAccounts)].sort(),
+    serviceAccounts,
+    isDone: isCustomRunDone(customRun),
+  }
+}
+
+/**
+ * A token that leaves the hands of its pod has to be said by the pipeline alone, which nobody can edit, and speaks for
+ * one ServiceAccount.
+ */
+function requireSecretForm(task: PipelineTask | undefined, serviceAccounts: readonly string[]): void {
+  const open = task === undefined ? [] : unpinned(task)
+  if (open.length > 0) {
+    throw unusable([`deliver: secret takes no results of other tasks in ${open.join(', ')}: write the values down`])
+  }
+  if (serviceAccounts.length > 1) {
+    const names = serviceAccounts.join(', ')
+    throw unusable([
+      `the tasks that mount the Secret run as different ServiceAccounts (${names}) and a token speaks for one: ` +
+        'give each a TokenExchange task of its own, or use deliver: sidecar',
+    ])
   }
 }
 

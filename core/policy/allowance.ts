@@ -55,6 +55,8 @@ export interface Facts {
     readonly audience: string | undefined
     readonly scopes: readonly string[] | undefined
     readonly requestedExpirySeconds: number | undefined
+    /** The token is to be put into a Secret; absent: it stays with who asks. */
+    readonly deliver?: 'secret'
   }
   readonly candidates: readonly PolicyFacts[]
 }

@@ -30,6 +30,24 @@ export function sameSpec(customRun: CustomRun, pipelineRun: PipelineRun): readon
   ]
 }
 
+/**
+ * What of a pipeline task's `taskRef.name` and params holds a result of another task, so that nothing pins it: names such
+ * as `spec.params.deliver`.
+ */
+export function unpinned({ taskRef, params, matrix }: PipelineTask): readonly string[] {
+  const fromMatrix = [...(matrix?.params ?? []), ...(matrix?.include ?? []).flatMap((one) => one.params)]
+  const holding = [...params, ...fromMatrix].filter(({ value }) => holdsResult(value)).map(({ name }) => name)
+  return [
+    ...(holdsResult(taskRef?.name ?? '') ? ['spec.customRef.name'] : []),
+    ...[...new Set(holding)].map((name) => `spec.params.${name}`),
+  ]
+}
+
+function holdsResult(value: ParamValue): boolean {
+  const texts = typeof value === 'string' ? [value] : Object.values(value)
+  return texts.some((text) => text.search(result) >= 0)
+}
+
 function referenceDifferences({ spec }: CustomRun, task: PipelineTask, substitute: Substitute): readonly string[] {
   if (task.taskRef === undefined || spec.customRef === undefined) {
     return (task.taskRef === undefined) === (spec.customRef === undefined) ? [] : ['spec.customRef']

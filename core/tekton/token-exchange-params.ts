@@ -71,8 +71,8 @@ export interface TokenExchangeParams {
   readonly steps: readonly { readonly task: string; readonly step: string }[] | undefined
   readonly as: Given['as']
   readonly ttlSeconds: number | undefined
-  /** `none` is a gate: it decides and delivers nothing. */
-  readonly deliver: 'sidecar' | 'none'
+  /** `secret` puts the token into a Secret; `none` is a gate: it decides and delivers nothing. */
+  readonly deliver: Given['deliver']
 }
 
 export type ParsedParams =
@@ -134,8 +134,8 @@ function meaningProblems(given: Given, refName: string | undefined): readonly st
       problems.push('no policy is named: set taskRef.name to a TokenPolicy, or give params audience and scope')
     }
   }
-  if (given.deliver === 'secret') {
-    problems.push('param deliver: secret is not available yet in this version: use sidecar')
+  if (given.deliver === 'secret' && (given.steps !== undefined || given.as !== undefined)) {
+    problems.push('deliver: secret fills a Secret, which the tasks mount themselves: leave out steps and as')
   }
   if (given.deliver === 'none' && (given.into !== undefined || given.steps !== undefined)) {
     problems.push('deliver: none puts the token nowhere: leave out into and steps')
@@ -155,7 +155,7 @@ function meaning(given: Given, refName: string | undefined): TokenExchangeParams
     steps: given.steps,
     as: given.as,
     ttlSeconds: given.ttl,
-    deliver: given.deliver === 'none' ? 'none' : 'sidecar',
+    deliver: given.deliver,
   }
 }
 

@@ -30,6 +30,8 @@ export interface ControllerOptions {
   readonly namespace: string | undefined
   /** CustomRuns that are worked on at once. */
   readonly concurrency: number
+  /** Whether tokens may be put into Secrets. */
+  readonly secretDelivery: boolean
   /** Name of this process in Events. */
   readonly instance: string
 }
@@ -67,10 +69,16 @@ export function createController(deps: ControllerDeps, options: ControllerOption
   })
   const metrics = createMetrics(() => queue.depth())
   const write = createWrite(kube, ownWrites)
+  const observing = {
+    kube,
+    cachedPipelineRun: caches.pipelineRun,
+    attempts,
+    secretDelivery: options.secretDelivery,
+  }
   const reconcile = createReconcile({
     cachedRun: caches.customRun,
     ownWrites,
-    observe: (run, signal) => observe(run, { kube, cachedPipelineRun: caches.pipelineRun, attempts }, signal),
+    observe: (run, signal) => observe(run, observing, signal),
     apply: createApply({ ...deps, write, attempts, events, metrics }),
     requeue: (key, afterMs) => queue.addAfter(key, afterMs),
     clock,

@@ -46,6 +46,12 @@ export const controllerConfig = z.strictObject({
   context: z.string().max(253).optional().describe('Context of the kubeconfig. Default: its current one.'),
   namespace: name.optional().describe('Work in this namespace only. Default: all.'),
   concurrency: z.int().min(1).max(256).default(8).describe('CustomRuns that are worked on at once.'),
+  secretDelivery: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Whether deliver: secret is offered; it takes rights on Secrets, and limits.secretDelivery of the provider.',
+    ),
   leaderElection: leaderElection
     .optional()
     .describe('Of several replicas one works at a time. Without it this process works at once.'),

@@ -20,6 +20,7 @@ const checks: readonly Check[] = [
   isTimedOut,
   hasInvalidParams,
   standsAlone,
+  isSecretOff,
   isUnknownToRun,
   differsFromPipeline,
   hasInvalidInto,
@@ -80,6 +81,12 @@ function hasInvalidParams({ customRun }: Observed): Verdict | undefined {
 function standsAlone({ owner }: Observed): Verdict | undefined {
   if (owner.kind !== 'none') return undefined
   return failed('InvalidParams', 'No task runs behind a CustomRun that stands alone: make it a task of a Pipeline')
+}
+
+function isSecretOff(observed: Observed): Verdict | undefined {
+  if (observed.secretDelivery || paramsOf(observed).deliver !== 'secret') return undefined
+  const message = 'This installation puts no tokens into Secrets: use deliver: sidecar, or ask the platform team for it'
+  return failed('Denied', message)
 }
 
 function isUnknownToRun(observed: Observed, now: Date): Verdict | undefined {

@@ -10,12 +10,15 @@ export interface ObserveDeps {
   /** From the cache; undefined when it is not there (yet). */
   readonly cachedPipelineRun: (ref: { readonly namespace: string; readonly name: string }) => PipelineRun | undefined
   readonly attempts: Attempts
+  readonly secretDelivery: boolean
 }
 
 /** Collects all that a plan rests on. */
 export async function observe(run: OurRun, deps: ObserveDeps, signal: AbortSignal): Promise<Observed> {
   const { customRun, specHash } = run
-  return { customRun, specHash, owner: await findOwner(run, deps, signal), attempt: deps.attempts.current(run) }
+  const { attempts, secretDelivery } = deps
+  const owner = await findOwner(run, deps, signal)
+  return { customRun, specHash, owner, attempt: attempts.current(run), secretDelivery }
 }
 
 async function findOwner({ customRun }: OurRun, deps: ObserveDeps, signal: AbortSignal): Promise<Owner> {

@@ -26,6 +26,8 @@ export interface Observed {
   readonly specHash: string
   readonly owner: Owner
   readonly attempt: Attempt
+  /** Whether this installation lets tokens be put into Secrets at all. */
+  readonly secretDelivery: boolean
 }
 
 /** A CustomRun that stands alone has no run that could end. */

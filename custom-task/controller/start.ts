@@ -100,6 +100,11 @@ function assemble(
   const newId = createUuidV7(systemClock)
   return createController(
     { kube, broker, log, clock: systemClock, delay: systemDelay, random: systemRandom, newId },
-    { namespace: config.namespace, concurrency: config.concurrency, instance },
+    {
+      namespace: config.namespace,
+      concurrency: config.concurrency,
+      secretDelivery: config.secretDelivery,
+      instance,
+    },
   )
 }

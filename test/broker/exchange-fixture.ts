@@ -75,6 +75,9 @@ export const issued: IssuedToken = {
   issuer: 'https://broker.example.com',
 }
 
+/** A CustomRun that has its token fetched by the pods behind it. */
+export const delegation = { deliver: 'sidecar', isDone: false } as const
+
 export function gatheredOf(changes: Partial<Gathered> = {}): Gathered {
   return { facts: factsOf(), into: [{ task: 'deploy', serviceAccount: 'deployer' }], ...changes }
 }
@@ -118,7 +121,7 @@ export function play(changes: Partial<ExchangeSteps> = {}): Played {
     newId: () => exchangeId,
     clock: () => issuedAt,
     verify: async (request) => requesterOf(request),
-    gather: async () => gatheredOf(),
+    gather: async (_request, { kind }) => (kind === 'pod' ? gatheredOf() : gatheredOf({ delegation })),
     settle: (id, allowance) => grantOf(allowance, id),
     authorize: (allowance, { into }) => authorizationOf(allowance, into),
     callsUpstream: () => false,

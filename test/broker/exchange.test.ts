@@ -14,6 +14,7 @@ import {
   play,
   refusedFacts,
   subjectToken,
+  workload,
 } from './exchange-fixture.ts'
 
 const signal = new AbortController().signal
@@ -189,6 +190,38 @@ describe('createExchange', () => {
     expect(answer.body).toContain('/authorize')
     expect(played.taken).toEqual(['verify', 'gather', 'record denied', 'durable', 'observe refused'])
     expectNoCredentials(played, answer)
+  })
+
+  it('gives the controller the token that goes into a Secret, recorded under both', async () => {
+    const gathered = gatheredOf({ delegation: { deliver: 'secret', isDone: true } })
+    const played = play({ gather: async () => gathered })
+
+    const answer = await run(played, forms.delegated(), 'token')
+
+    expect(json(answer)).toMatchObject({ access_token: accessToken })
+    expect(played.entries[0]?.data).toMatchObject({
+      outcome: 'granted',
+      subject: { service_account: 'deployer' },
+      actor: { pod: workload.pod.name },
+    })
+  })
+
+  it('authorises nothing for a pod, and says where a pod asks', async () => {
+    const played = play()
+
+    const answer = await run(played, forms.exchange(), 'authorize')
+
+    expect([answer.status, json(answer)]).toMatchObject([403, { error: 'access_denied' }])
+    expect(answer.body).toContain('/token')
+    expect(played.entries[0]?.data).toMatchObject({ outcome: 'denied', reason: 'caller_not_allowed' })
+  })
+
+  it('authorises nothing for a CustomRun that is done', async () => {
+    const played = play({ gather: async () => gatheredOf({ delegation: { deliver: 'secret', isDone: true } }) })
+
+    const answer = await run(played, forms.delegated(), 'authorize')
+
+    expect([answer.status, json(answer)]).toMatchObject([400, { error: 'invalid_request' }])
   })
 
   it('hands every step the signal of the request', async () => {

@@ -42,6 +42,7 @@ function clusterOf(said: Said) {
       { task: 'notify', serviceAccount: 'b' },
     ],
     serviceAccounts: ['a', 'b'],
+    isDone: false,
     ...said.customRun,
   }
   const cluster: ClusterFacts = {

@@ -128,9 +128,9 @@ export async function answers(): Promise<void> {
 
 /** The steps of an exchange fit together in one order only. */
 export async function steps(all: ExchangeSteps, requester: Requester): Promise<void> {
-  all.settle('', allowance, requester)
+  all.settle('', allowance, requester, [])
   // @ts-expect-error nothing is settled that was not allowed
-  all.settle('', allowanceFields, requester)
+  all.settle('', allowanceFields, requester, [])
   // @ts-expect-error nothing is issued that was not settled
   await all.issue(allowance, signal)
   // @ts-expect-error the right to call upstream is a grant's

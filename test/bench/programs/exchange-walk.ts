@@ -126,9 +126,9 @@ async function makeParts({ directory, kubeUrl, issuerUrl }: World, cluster: Clus
   const source = '/tokenbroker/bench'
   const chainUid = newId()
 
-  function settle({ exchangeId, allowance, requester: { workload } }: Required<Known>) {
+  function settle({ exchangeId, allowance, requester: { workload }, gathered: { into } }: Required<Known>) {
     const { maxSeconds } = providerTraits(allowance.provider.spec)
-    return settleOne({ exchangeId, allowance, workload, providerMaxSeconds: maxSeconds })
+    return settleOne({ exchangeId, allowance, workload, into, providerMaxSeconds: maxSeconds })
   }
 
   async function walk(body: string) {

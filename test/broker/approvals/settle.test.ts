@@ -4,7 +4,7 @@ import { covers, createSettle, type SettleInput } from '../../../broker/approval
 import type { RunAuthorization } from '../../../broker/audit/grant-book.ts'
 import type { Allowance, Facts } from '../../../core/policy/allowance.ts'
 import { evaluate } from '../../../core/policy/evaluate.ts'
-import { candidateOf, factsOf, policyOf, providerOf, run } from '../../core/policy/policy-fixture.ts'
+import { candidateOf, factsOf, policyOf, run } from '../../core/policy/policy-fixture.ts'
 import { problemOf } from '../../core/reason-of.ts'
 import { exchangeId, issuedAt, workload } from '../exchange-fixture.ts'
 
@@ -33,6 +33,7 @@ function settle(
     exchangeId,
     allowance: evaluate(factsOf()),
     workload,
+    into,
     providerMaxSeconds: 3600,
     ...changes,
   })
@@ -41,6 +42,8 @@ function settle(
 function allowanceOf(changes: Partial<Facts> = {}): Allowance {
   return evaluate(factsOf(changes))
 }
+
+const into = [{ task: 'deploy', serviceAccount: 'deployer' }]
 
 const authorization: RunAuthorization = {
   id: 'authorization-1',
@@ -53,7 +56,7 @@ const authorization: RunAuthorization = {
   provider: 'builtin',
   audience: 'https://deploy.example.com',
   scope: ['deploy:staging', 'deploy:production'],
-  into: [{ task: 'deploy', serviceAccount: 'deployer' }],
+  into,
   ttlSeconds: 300,
   expiresAt: seconds(3600),
 }
@@ -148,7 +151,7 @@ describe('createSettle', () => {
   it('grants to a pod without a run', () => {
     const none = allowanceOf({ run: { ...run, pipelineRun: undefined, taskRun: undefined } })
 
-    expect(settle({ allowance: none }, { authorizations: [authorization] }).authorizationId).toBeUndefined()
+    expect(settle({ allowance: none, into: [] }, { authorizations: [authorization] }).authorizationId).toBeUndefined()
   })
 
   it('lets no token live longer than the authorisations of its task say, of which the shortest holds', () => {
@@ -170,7 +173,7 @@ describe('createSettle', () => {
 
 describe('covers', () => {
   it('holds for the same target in a task that it goes into', () => {
-    expect(covers(authorization, allowanceOf())).toBe(true)
+    expect(covers(authorization, allowanceOf(), into)).toBe(true)
   })
 
   it.each<[string, Partial<RunAuthorization>]>([
@@ -186,29 +189,26 @@ describe('covers', () => {
     ['the task under another account', { into: [{ task: 'deploy', serviceAccount: 'other' }] }],
     ['no task', { into: [] }],
   ])('does not hold for %s', (_what, changes) => {
-    expect(covers({ ...authorization, ...changes }, allowanceOf())).toBe(false)
+    expect(covers({ ...authorization, ...changes }, allowanceOf(), into)).toBe(false)
   })
 
   it('does not hold when one of several scopes is not covered', () => {
     const scopes = ['deploy:production', 'deploy:staging']
     const allowance = allowanceOf({ candidates: [candidateOf({ scopes })] })
 
-    expect(covers(authorization, allowance)).toBe(true)
-    expect(covers({ ...authorization, scope: ['deploy:staging'] }, allowance)).toBe(false)
+    expect(covers(authorization, allowance, into)).toBe(true)
+    expect(covers({ ...authorization, scope: ['deploy:staging'] }, allowance, into)).toBe(false)
   })
 
-  it('does not hold when one of several accounts is not covered', () => {
-    const rbac = ['deployer', 'builder'].map((serviceAccount) => ({
-      serviceAccount,
-      scope: 'deploy:staging',
-      resourceName: 'builtin:deploy:staging',
-      isAllowed: true,
-    }))
-    const allowance = allowanceOf({
-      subject: { cluster: 'main', namespace: 'payments', serviceAccounts: ['deployer', 'builder'] },
-      candidates: [candidateOf({ rbac, provider: providerOf() })],
-    })
+  it('holds for a Secret only when every task that mounts it is covered', () => {
+    const notify = { task: 'notify', serviceAccount: 'deployer' }
+    const wider = { ...authorization, into: [...into, notify] }
 
-    expect(covers(authorization, allowance)).toBe(false)
+    expect(covers(wider, allowanceOf(), [...into, notify])).toBe(true)
+    expect(covers(authorization, allowanceOf(), [...into, notify])).toBe(false)
+  })
+
+  it('holds for no task at all never', () => {
+    expect(covers(authorization, allowanceOf(), [])).toBe(false)
   })
 })

@@ -47,12 +47,18 @@ export interface Options {
   readonly limits?: object
   /** Default true: waits until policies are listed. */
   readonly syncs?: boolean
+  /** Default false, as the provider's own. */
+  readonly secretDelivery?: boolean
 }
 
-export async function startBroker({ limits = {}, syncs = true }: Options = {}): Promise<Broker> {
+export async function startBroker({
+  limits = {},
+  syncs = true,
+  secretDelivery = false,
+}: Options = {}): Promise<Broker> {
   const world = await startWorld()
   const { kube, client, clock } = world
-  prepare(kube)
+  prepare(kube, secretDelivery)
   const logLines: string[] = []
   const counted: string[] = []
   const log = createLog({
@@ -140,7 +146,7 @@ function configOf(kube: FakeKube, limits: object): BrokerConfig {
 }
 
 /** Accounts, pods, a provider, a policy and RBAC: `deployer` may have its scopes. */
-function prepare(kube: FakeKube): void {
+function prepare(kube: FakeKube, secretDelivery: boolean): void {
   for (const name of ['controller', 'gateway', 'builder']) {
     ensureAccount(kube, name)
     createPod(kube, name, { spec: { serviceAccountName: name } })
@@ -153,6 +159,7 @@ function prepare(kube: FakeKube): void {
       builtin: { algorithm: 'ES256' },
       audiences: [audience, 'https://forbidden.example.com'],
       scopes: ['deploy:staging', 'deploy:production'],
+      limits: { secretDelivery },
     },
   })
   kube.objects.create({

@@ -74,6 +74,7 @@ describe('walkCustomRun', () => {
       params: expect.objectContaining({ policies: ['deploy-staging'], deliver: 'sidecar' }),
       into: [{ task: 'deploy', serviceAccount: 'deployer' }],
       serviceAccounts: ['deployer'],
+      isDone: false,
     })
   })
 
@@ -175,7 +176,6 @@ describe('walkCustomRun', () => {
     })
 
     it.each<[string, Parts]>([
-      ['that has succeeded', { status: { conditions: succeeded } }],
       ['that has failed', { status: { conditions: failed } }],
       ['that is cancelled', { spec: { status: 'RunCancelled' }, status: { conditions: running } }],
       ['of another kind', { spec: { customRef: { apiVersion: 'example.com/v1', kind: 'Approval' } } }],
@@ -301,6 +301,47 @@ describe('walkCustomRun', () => {
     })
   })
 
+  describe('for a Secret', () => {
+    const toSecret = { name: 'deliver', value: 'secret' }
+    const staging = { name: 'scope', value: 'deploy:staging' }
+
+    it('finds a CustomRun that has succeeded, whose token may be renewed', async () => {
+      const { pipelineRun, customRun } = withParams([toSecret])
+      const { name } = customRun.metadata
+      world.kube.objects.patchStatus(resources.customRuns, { namespace, name }, { conditions: succeeded })
+
+      expect(pipelineRun.status).toMatchObject({ conditions: running })
+      expect(await walk(customRun)).toMatchObject({ isDone: true, params: { deliver: 'secret' } })
+    })
+
+    it.each([
+      ['deliver', [{ name: 'deliver', value: '$(tasks.build.results.how)' }], [toSecret]],
+      ['scope', [toSecret, { name: 'scope', value: '$(tasks.build.results.scope)' }], [toSecret, staging]],
+    ])('takes nothing from a result that the pipeline does not pin: %s', async (name, inPipeline, params) => {
+      const { pipelineRun } = withParams(inPipeline)
+      const { name: runName } = pipelineRun.metadata
+      const made = { metadata: { name: `${runName}-token` }, spec: { params } }
+      world.kube.objects.delete(resources.customRuns, { namespace, name: made.metadata.name })
+      const customRun = createCustomRun(world.kube, pipelineRun, made)
+
+      const problem = await rejection(walk(customRun))
+
+      expect(problem.reason).toBe('custom_run_params')
+      expect(problem.detail).toContain(`spec.params.${name}`)
+    })
+
+    it('speaks for one ServiceAccount, and names them where there are more', async () => {
+      const taskRunSpecs = [{ pipelineTaskName: 'notify', serviceAccountName: 'notifier' }]
+      const params = [toSecret, { name: 'into', value: ['deploy', 'notify'] }]
+      const { customRun } = withParams(params, {}, { taskRunSpecs })
+
+      const problem = await rejection(walk(customRun))
+
+      expect(problem.reason).toBe('custom_run_params')
+      expect(problem.mend).toContain('different ServiceAccounts (deployer, notifier)')
+    })
+  })
+
   it.each<[string, readonly object[], RegExp]>([
     ['a param that nobody knows', [{ name: 'colour', value: 'red' }], /unknown param colour/],
     [
@@ -350,7 +391,7 @@ describe('requireAskedByCustomRun', () => {
     ttlSeconds: 60,
     deliver: 'sidecar',
   }
-  const found: CustomRunFacts = { run: noRun, params, into: [], serviceAccounts: ['deployer'] }
+  const found: CustomRunFacts = { run: noRun, params, into: [], serviceAccounts: ['deployer'], isDone: false }
   const request: ExchangeRequest = {
     grantType: 'token-exchange',
     subject: { kind: 'pod', token: new Secret('x') },

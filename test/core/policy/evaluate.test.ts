@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import type { Facts, PolicyFacts } from '../../../core/policy/allowance.ts'
 import { evaluate, judge, Refused } from '../../../core/policy/evaluate.ts'
+import { rules } from '../../../core/policy/rules.ts'
 import { problemOf } from '../reason-of.ts'
 import { accessTo, audience, candidateOf, factsOf, policyOf, providerOf, run } from './policy-fixture.ts'
 
@@ -27,10 +28,7 @@ describe('evaluate', () => {
       scopes: ['deploy:staging'],
       ttlSeconds: 300,
       rbac: accessTo(['deploy:staging']),
-      verdicts: ['audience', 'scopes', 'service-accounts', 'rbac', 'run-is-alive', 'suspended', 'mode'].map((rule) => ({
-        rule,
-        isAllowed: true,
-      })),
+      verdicts: rules.map(({ name }) => ({ rule: name, isAllowed: true })),
       others: [],
     })
   })
@@ -140,6 +138,7 @@ describe('judge', () => {
         'scopes true',
         'service-accounts true',
         'rbac true',
+        'secret-delivery true',
         'run-is-alive true',
         'suspended true',
         'mode false',

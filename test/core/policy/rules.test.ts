@@ -5,6 +5,7 @@ import { mode } from '../../../core/policy/rules/mode.ts'
 import { rbac } from '../../../core/policy/rules/rbac.ts'
 import { runIsAlive } from '../../../core/policy/rules/run-is-alive.ts'
 import { scopes } from '../../../core/policy/rules/scopes.ts'
+import { secretDelivery } from '../../../core/policy/rules/secret-delivery.ts'
 import { serviceAccounts } from '../../../core/policy/rules/service-accounts.ts'
 import { suspended } from '../../../core/policy/rules/suspended.ts'
 import { rules } from '../../../core/policy/rules.ts'
@@ -30,6 +31,8 @@ function subjectOf(...names: readonly string[]): ProvidedInput['subject'] {
 }
 
 const noAudience = { ...factsOf().request, audience: undefined }
+const toSecret = { ...factsOf().request, deliver: 'secret' } as const
+const withSecrets = { limits: { maxTTL: '15m', secretDelivery: true } }
 const allowed = accessTo(['deploy:staging'])
 const refused = allowed.map((access) => ({ ...access, isAllowed: false }))
 
@@ -51,6 +54,8 @@ const nothingAgainst: readonly (readonly [Rule, string, Partial<ProvidedInput>])
     { subject: subjectOf('a', 'b'), rbac: accessTo(['deploy:staging'], ['a', 'b']) },
   ],
   [rbac, 'answers about more than was asked', { rbac: [...allowed, ...accessTo(['other'], ['another'])] }],
+  [secretDelivery, 'a token that goes into no Secret', {}],
+  [secretDelivery, 'a Secret where the provider allows it', { request: toSecret, provider: providerOf(withSecrets) }],
   [runIsAlive, 'a run that goes on', {}],
   [suspended, 'a policy that is not suspended', {}],
   [mode, 'mode Enforce', {}],
@@ -117,6 +122,12 @@ const against: readonly (readonly [Rule, string, Partial<ProvidedInput>, string]
     'rbac_denied',
   ],
   [rbac, 'an answer about another account', { rbac: accessTo(['deploy:staging'], ['builder']) }, 'rbac_denied'],
+  [
+    secretDelivery,
+    'a Secret where the provider does not allow it',
+    { request: toSecret },
+    'secret_delivery_not_allowed',
+  ],
   [runIsAlive, 'a run that has ended', { run: { ...run, hasEnded: true } }, 'run_ended'],
   [suspended, 'a suspended policy', { policy: policyOf({ suspend: true }) }, 'policy_suspended'],
   [suspended, 'a suspended provider', { provider: providerOf({ suspend: true }) }, 'policy_suspended'],
@@ -141,6 +152,7 @@ describe('rules', () => {
       'scopes',
       'service-accounts',
       'rbac',
+      'secret-delivery',
       'run-is-alive',
       'suspended',
       'mode',

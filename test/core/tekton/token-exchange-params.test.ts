@@ -65,6 +65,7 @@ describe('parseTokenExchangeParams', () => {
     ['scope as array', { scope: ['a', 'b'] }, { scopes: ['a', 'b'] }],
     ['ttl in seconds', { ttl: '90' }, { ttlSeconds: 90 }],
     ['ttl as Go duration', { ttl: '1h30m' }, { ttlSeconds: 5400 }],
+    ['a Secret', { deliver: 'secret' }, { deliver: 'secret' }],
     ['a gate', { deliver: 'none' }, { deliver: 'none' }],
     ['the policy twice, the same', { policy: ['deploy-staging'] }, { policies: ['deploy-staging'] }],
   ])('takes %s', (_, params, expected) => {
@@ -100,7 +101,8 @@ describe('parseTokenExchangeParams', () => {
     ['a dry run that is no boolean', { 'dry-run': 'yes' }, 'param dry-run must be "true" or "false"'],
     ['an object', { audience: { a: 'b' } }, 'param audience must be one audience'],
     ['another policy than taskRef.name', { policy: 'other' }, 'param policy and taskRef.name say different policies'],
-    ['Secrets', { deliver: 'secret' }, 'not available yet in this version: use sidecar'],
+    ['a Secret in steps', { deliver: 'secret', steps: ['a/b'] }, 'leave out steps and as'],
+    ['a Secret as git', { deliver: 'secret', as: 'git' }, 'leave out steps and as'],
     ['a dry run', { 'dry-run': 'true' }, 'not available yet in this version: set mode: DryRun'],
     ['a gate that delivers', { deliver: 'none', into: ['deploy'] }, 'leave out into and steps'],
   ])('refuses %s', (_, params, expected) => {

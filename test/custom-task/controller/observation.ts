@@ -20,16 +20,24 @@ export interface Scene {
   readonly pipelineRun?: Parts | 'gone' | 'none'
   readonly attempt?: Partial<Attempt>
   readonly specHash?: string
+  readonly secretDelivery?: boolean
 }
 
 export const held = { metadata: { finalizers: [runEndFinalizer] } }
 
-export function observe({ customRun, pipelineRun, attempt, specHash = 'h1' }: Scene = {}): Observed {
+export function observe({
+  customRun,
+  pipelineRun,
+  attempt,
+  specHash = 'h1',
+  secretDelivery = true,
+}: Scene = {}): Observed {
   return {
     customRun: present(parseCustomRun(customRunObject(customRun))),
     specHash,
     owner: ownerOf(pipelineRun),
     attempt: { firstSeenAt: now, answers: undefined, nextAskAt: undefined, ...attempt },
+    secretDelivery,
   }
 }
 

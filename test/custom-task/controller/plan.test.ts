@@ -22,6 +22,19 @@ const messageOf = (steps: readonly Step[]) => statusOf(steps).conditions[0].mess
 const cancelled = 'CustomRun cancelled as the PipelineRun it belongs to has been cancelled.'
 
 describe('plan, before the broker is asked', () => {
+  it('refuses a Secret where the installation offers none, and says what to use', () => {
+    const params = [{ name: 'deliver', value: 'secret' }]
+    const tasks = [
+      { ...tokenTask, params },
+      { name: 'deploy', runAfter: ['token'] },
+    ]
+    const pipelineRun = { status: { pipelineSpec: { tasks } } }
+    const steps = plan(observe({ customRun: { spec: { params } }, pipelineRun, secretDelivery: false }), now)
+
+    expect(said(steps)).toBe('False Denied')
+    expect(messageOf(steps)).toContain('use deliver: sidecar')
+  })
+
   it('holds the run and asks at first sight, without writing a status before the answer', () => {
     const steps = plan(observe(), now)
 

@@ -153,7 +153,7 @@ export async function startController({ kube, broker, tokenFile }: World) {
       newId: createUuidV7(systemClock),
       log,
     },
-    { namespace: undefined, concurrency: 8, instance: 'test' },
+    { namespace: undefined, concurrency: 8, secretDelivery: true, instance: 'test' },
   )
   await controller.start(new AbortController().signal)
   return {
