@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { webhookConfiguration } from '../../custom-task/webhook/configuration.ts'
+import { webhookConfiguration } from '../../custom-task/webhook-configuration.ts'
 import { type KubeObject, readObjects } from './harness/kube.ts'
 import { chart, helm } from './product/helm.ts'
 import { release, system } from './product/names.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { webhookConfiguration } from '../../../custom-task/webhook/configuration.ts'
+import { webhookConfiguration } from '../../../custom-task/webhook-configuration.ts'
 import { tektonPodObject } from './tekton-pod.ts'
 
 const service = { namespace: 'tokenbroker', name: 'tokenbroker-webhook', port: 443 }

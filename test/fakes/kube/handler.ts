@@ -14,7 +14,7 @@ import { attributesOf, type RequestInfo, refusal } from './request-info.ts'
 import type { ApiResource } from './resources.ts'
 import { answerReview, type ReviewDeps } from './reviews.ts'
 import { parseSelectors } from './selectors.ts'
-import { ApiError, forbidden, notFound, pathNotFound } from './status.ts'
+import { ApiError, badRequest, forbidden, notFound, pathNotFound } from './status.ts'
 import type { Storage } from './storage.ts'
 import { answerTokenRequest, type TokenRequestDeps } from './token-request.ts'
 import type { WatchHub } from './watch.ts'
@@ -27,6 +27,23 @@ export interface HandlerDeps extends ReviewDeps, TokenRequestDeps {
   readonly watches: WatchHub
   /** Where clients reach the server; part of the discovery document. */
   readonly serverUrl: () => string
+  /** Pods behind Services, for the proxy. */
+  readonly proxied: (place: ProxiedPlace) => ProxiedAnswer | undefined
+  /** What a webhook says of a pod to be created: its refusal, or undefined to let it through. */
+  readonly judgePod: (pod: unknown) => string | undefined
+}
+
+/** A GET through `services/proxy`. */
+export interface ProxiedPlace {
+  readonly namespace: string
+  /** As in the path: `https:name:port`. */
+  readonly service: string
+  readonly path: string
+}
+
+export interface ProxiedAnswer {
+  readonly status: number
+  readonly text: string
 }
 
 /** One authenticated request on its way to the answer. */
@@ -69,7 +86,7 @@ export function createHandler(deps: HandlerDeps): Handler {
       case 'create':
         if (info.name !== '') throw methodNotAllowed()
         checkJsonType(request)
-        return sendObject(response, 201, registry.create(target, await readJson(request), writeOptions(info)))
+        return onCreate(call, target)
       case 'delete':
         return onDelete(call, target)
       case 'deletecollection':
@@ -77,6 +94,23 @@ export function createHandler(deps: HandlerDeps): Handler {
       default:
         return onWrite(call, target)
     }
+  }
+
+  async function onCreate({ info, request, response }: Call, target: Target): Promise<void> {
+    const body = await readJson(request)
+    const refusal = target.resource.plural === 'pods' ? deps.judgePod(body) : undefined
+    if (refusal !== undefined) throw badRequest(refusal)
+    sendObject(response, 201, registry.create(target, body, writeOptions(info)))
+  }
+
+  /** @see https://kubernetes.io/docs/tasks/access-application-cluster/access-cluster-services/ */
+  function onProxy({ info, response }: Call): void {
+    const path = info.subresource.slice('proxy'.length)
+    const answer = deps.proxied({ namespace: info.namespace ?? '', service: info.name, path })
+    if (answer === undefined) {
+      throw new ApiError(503, 'ServiceUnavailable', `no endpoints available for service "${info.name}"`, {})
+    }
+    sendText(response, answer.status, answer.text)
   }
 
   function existing({ resource, namespace, name }: Target): KubeObject {
@@ -88,6 +122,7 @@ export function createHandler(deps: HandlerDeps): Handler {
   async function onSubresource(call: Call, resource: ApiResource): Promise<void> {
     const { info, request, response } = call
     const target: Target = { resource, namespace: info.namespace, name: info.name }
+    if (resource.plural === 'services' && info.subresource.startsWith('proxy/')) return onProxy(call)
     if (info.subresource === 'status' && resource.hasStatus) {
       return info.verb === 'get' ? sendObject(response, 200, existing(target)) : onWrite(call, target)
     }

@@ -90,7 +90,8 @@ export function attributesOf(info: RequestInfo): Attributes {
     verb: info.verb,
     group: slash < 0 ? '' : info.apiVersion.slice(0, slash),
     resource: info.plural,
-    subresource: info.subresource,
+    // what is behind services/proxy is not judged
+    subresource: info.subresource.split('/')[0] ?? '',
     name: info.name,
     ...(info.namespace === undefined ? {} : { namespace: info.namespace }),
   }

@@ -61,10 +61,21 @@ export const served: readonly ApiResource[] = [
     ['secrets', 'Secret'],
     ['configmaps', 'ConfigMap', { shortNames: ['cm'] }],
     ['events', 'Event', { shortNames: ['ev'] }],
+    ['services', 'Service', { hasStatus: true, shortNames: ['svc'] }],
+  ]),
+  ...rows('apps', 'v1', { hasStatus: true, hasGeneration: true }, [
+    ['deployments', 'Deployment', { shortNames: ['deploy'] }],
+    ['statefulsets', 'StatefulSet', { shortNames: ['sts'] }],
+  ]),
+  ...rows('discovery.k8s.io', 'v1', {}, [['endpointslices', 'EndpointSlice']]),
+  ...rows('apiextensions.k8s.io', 'v1', cluster, [
+    ['customresourcedefinitions', 'CustomResourceDefinition', { hasStatus: true, hasGeneration: true }],
   ]),
   ...rows('coordination.k8s.io', 'v1', {}, [['leases', 'Lease']]),
   ...rows('admissionregistration.k8s.io', 'v1', cluster, [
     ['mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', { hasGeneration: true }],
+    ['validatingadmissionpolicies', 'ValidatingAdmissionPolicy', { hasGeneration: true, hasStatus: true }],
+    ['validatingadmissionpolicybindings', 'ValidatingAdmissionPolicyBinding', { hasGeneration: true }],
   ]),
   ...rows('rbac.authorization.k8s.io', 'v1', {}, [
     ['roles', 'Role'],

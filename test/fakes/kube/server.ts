@@ -7,7 +7,7 @@ import { bootstrap } from './bootstrap.ts'
 import { createFaultPlan, type FaultPlan, type RequestMatch } from './faults.ts'
 import { createFront, type Front, type SeenRequest } from './front.ts'
 import { startGarbageCollector } from './garbage.ts'
-import { createHandler } from './handler.ts'
+import { createHandler, type HandlerDeps } from './handler.ts'
 import { kubeconfigText } from './kubeconfig.ts'
 import { createLister } from './list.ts'
 import { createListener, type Listener } from './listener.ts'
@@ -37,6 +37,10 @@ export interface KubeOptions {
   readonly collectsDangling?: boolean
   /** Name of the one node. Default `node1`. */
   readonly node?: string
+  /** Answers of pods behind Services. Default: no Service has endpoints. */
+  readonly proxied?: HandlerDeps['proxied']
+  /** A webhook's say on pods that are created. Default: there is none. */
+  readonly judgePod?: HandlerDeps['judgePod']
 }
 
 export interface TokenOptions {
@@ -137,7 +141,9 @@ function assemble(options: KubeOptions, { clock, issuer, serverUrl }: Seat) {
   const plan = createFaultPlan()
   const authenticator = createAuthenticator({ storage, clock, issuer, adminToken })
   const authorizer = createAuthorizer(storage)
-  const deps = { storage, registry, authenticator, authorizer, lister, watches, issuer, serverUrl }
+  const { proxied = () => undefined, judgePod = () => undefined } = options
+  const inner = { storage, registry, authenticator, authorizer, lister, watches }
+  const deps = { ...inner, issuer, serverUrl, proxied, judgePod }
   const allowsAnonymous = options.allowsAnonymous ?? true
   const front = createFront({ authenticator, handler: createHandler(deps), faults: plan, allowsAnonymous })
   return { adminToken, storage, garbage, watches, lister, plan, front, objects: createObjects(storage, registry) }
