@@ -9,6 +9,7 @@ import { createRateLimit } from '../core/rate-limit.ts'
 import { authorizeRun } from './approvals/authorize-run.ts'
 import { createSettle } from './approvals/settle.ts'
 import type { GrantBook } from './audit/grant-book.ts'
+import { createCallerDoor } from './caller-door.ts'
 import type { Cluster } from './cluster.ts'
 import type { BrokerConfig } from './config.ts'
 import type { CountRefusal } from './counting.ts'
@@ -21,6 +22,7 @@ import { createIssue, providerTraits } from './issue.ts'
 import { createIntrospect } from './issuer/introspect.ts'
 import type { Issuer } from './issuer/issuer.ts'
 import { createRevoke } from './issuer/revoke.ts'
+import { createLiveRunsEndpoint } from './live-runs.ts'
 import type { BrokerMetrics } from './metrics.ts'
 import { createObserve } from './observe.ts'
 import { createIdentifyRequester } from './requester.ts'
@@ -61,16 +63,18 @@ export function createApp(parts: AppParts): RequestListener {
     if (problem.row.outcome === 'failed') log.error({ err: problem, reason: problem.reason }, 'request failed')
   }
 
+  const rates = {
+    isWithinPodRate: rate(limits.requestsPerSecondPerPod, limits.burstPerPod),
+    isWithinNamespaceRate: rate(limits.requestsPerSecondPerNamespace, limits.burstPerNamespace),
+  }
+  const unlimited = [...(controller === undefined ? [] : [controller]), ...config.introspection.callers]
+  const callerDoor = createCallerDoor({ verify, unlimited, ...rates, count: parts.countRefusal, onError })
+
   return createTokenApp({
     exchange: createExchange({
       newId,
       clock,
-      verify: createIdentifyRequester({
-        verify,
-        controller,
-        isWithinPodRate: rate(limits.requestsPerSecondPerPod, limits.burstPerPod),
-        isWithinNamespaceRate: rate(limits.requestsPerSecondPerNamespace, limits.burstPerNamespace),
-      }),
+      verify: createIdentifyRequester({ verify, controller, ...rates }),
       gather: createGather(new Map(clusters.map(({ trusted, facts }) => [trusted.name, facts])), controller),
       settle: (exchangeId, allowance, { workload }, into) =>
         settle({
@@ -87,26 +91,33 @@ export function createApp(parts: AppParts): RequestListener {
       count: parts.countRefusal,
       observe: createObserve({ log, metrics: parts.metrics, clock }),
     }),
-    introspect: createIntrospectionEndpoint({
-      verify,
-      introspect: createIntrospect({ verifyOwn: issuer.verifyOwn, grants: book, clock }),
-      callers: config.introspection.callers,
-    }),
-    revoke: createRevocationEndpoint({
-      verify,
-      revoke: createRevoke({ verifyOwn: issuer.verifyOwn, grants: book }),
-      controller,
-      journal,
-      clock,
-    }),
-    endRun: createRunEndEndpoint({
-      verify,
-      controller,
-      kubes: new Map(clusters.map(({ trusted, kube }) => [trusted.name, kube])),
-      book,
-      journal,
-      clock,
-    }),
+    introspect: callerDoor(
+      'introspect',
+      createIntrospectionEndpoint({
+        introspect: createIntrospect({ verifyOwn: issuer.verifyOwn, grants: book, clock }),
+        callers: config.introspection.callers,
+      }),
+    ),
+    revoke: callerDoor(
+      'revoke',
+      createRevocationEndpoint({
+        revoke: createRevoke({ verifyOwn: issuer.verifyOwn, grants: book }),
+        controller,
+        journal,
+        clock,
+      }),
+    ),
+    endRun: callerDoor(
+      'runs-end',
+      createRunEndEndpoint({
+        controller,
+        kubes: new Map(clusters.map(({ trusted, kube }) => [trusted.name, kube])),
+        book,
+        journal,
+        clock,
+      }),
+    ),
+    liveRuns: callerDoor('runs-live', createLiveRunsEndpoint({ controller, book, processId: newId() })),
     count: parts.countRefusal,
     onError,
     requestTimeoutMs: limits.requestTimeoutMs,

@@ -77,7 +77,7 @@ export const brokerConfig = z
       .optional()
       .describe('URL of the token listener, for the metadata documents. Default: the issuer URL.'),
     listeners: z.strictObject({
-      token: tlsListener.describe('/token, /authorize, /introspect, /revoke, /runs/end.'),
+      token: tlsListener.describe('/token, /authorize, /introspect, /revoke, /runs/end, /runs/live.'),
       discovery: listener.describe('Metadata and keys; may be public, so clear text is allowed (behind an ingress).'),
       metrics: listener.describe('/livez, /readyz, /metrics.'),
     }),

@@ -2,13 +2,11 @@ import { parseForm } from '../core/oauth/form.ts'
 import { Problem } from '../core/problem.ts'
 import { Secret } from '../core/secret.ts'
 import { jsonAnswer } from './answer.ts'
-import { type AllowedCaller, authenticateCaller, isSameAccount } from './callers.ts'
-import type { CallerEndpoint } from './http/token-app.ts'
-import type { VerifyWorkload } from './identity/verify.ts'
+import type { ServeCaller } from './caller-door.ts'
+import { type AllowedCaller, isSameAccount } from './callers.ts'
 import type { Introspection, IntrospectionCaller } from './issuer/introspect.ts'
 
 interface Deps {
-  readonly verify: VerifyWorkload
   readonly introspect: (token: Secret, caller: IntrospectionCaller) => Promise<Introspection>
   readonly callers: readonly (AllowedCaller & { readonly audiences: readonly string[] })[]
 }
@@ -19,9 +17,8 @@ interface Deps {
  *
  * @see RFC 7662
  */
-export function createIntrospectionEndpoint({ verify, introspect, callers }: Deps): CallerEndpoint {
-  return async function introspection({ body, authorization }, signal) {
-    const caller = await authenticateCaller(authorization, verify, signal)
+export function createIntrospectionEndpoint({ introspect, callers }: Deps): ServeCaller {
+  return async function introspection(caller, { body }) {
     const allowed = callers.filter((one) => isSameAccount(caller, one))
     if (allowed.length === 0) throw new Problem('caller_not_allowed', { detail: 'not listed in introspection.callers' })
     const token = requiredToken(body)

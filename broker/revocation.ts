@@ -4,15 +4,13 @@ import type { Workload } from '../core/identity/workload.ts'
 import type { Secret } from '../core/secret.ts'
 import { jsonAnswer } from './answer.ts'
 import type { LiveGrant } from './audit/grant-book.ts'
-import { type AllowedCaller, authenticateCaller, isSameAccount } from './callers.ts'
-import type { CallerEndpoint } from './http/token-app.ts'
-import type { VerifyWorkload } from './identity/verify.ts'
+import type { ServeCaller } from './caller-door.ts'
+import { type AllowedCaller, isSameAccount } from './callers.ts'
 import { requiredToken } from './introspection.ts'
 import type { RevocationCaller } from './issuer/revoke.ts'
 import { describeWorkload } from './records.ts'
 
 interface Deps {
-  readonly verify: VerifyWorkload
   readonly revoke: (token: Secret, caller: RevocationCaller) => Promise<LiveGrant | undefined>
   readonly controller: AllowedCaller | undefined
   readonly journal: AuditJournal
@@ -25,14 +23,15 @@ interface Deps {
  *
  * @see RFC 7009
  */
-export function createRevocationEndpoint({ verify, revoke, controller, journal, clock }: Deps): CallerEndpoint {
-  return async function revocation({ body, authorization }, signal) {
-    const caller = await authenticateCaller(authorization, verify, signal)
+export function createRevocationEndpoint({ revoke, controller, journal, clock }: Deps): ServeCaller {
+  return async function revocation(caller, { body }) {
     const isController = isSameAccount(caller, controller)
     const grant = await revoke(requiredToken(body), {
       callerMayRevoke: (live) => caller.cluster === live.cluster && (isController || isIssuedTo(caller, live)),
     })
-    if (grant !== undefined) await journal.append(entry(grant, caller, isController, clock()))
+    const reason = isController ? 'revoked_by_controller' : 'revoked_by_workload'
+    if (grant !== undefined)
+      await journal.append(revokedEntry(grant, { caller, reason, door: 'revoke', time: clock() }))
     return jsonAnswer({})
   }
 }
@@ -45,18 +44,29 @@ function isIssuedTo(caller: Workload, grant: LiveGrant): boolean {
   )
 }
 
-function entry(grant: LiveGrant, caller: Workload, isController: boolean, time: Date): AuditEntry {
+interface Revoked {
+  readonly caller: Workload
+  readonly reason: 'revoked_by_controller' | 'revoked_by_workload' | 'revoked_by_person' | 'run_ended'
+  readonly door: 'revoke' | 'runs-end'
+  /** The person, where one withdrew it. */
+  readonly by?: string | undefined
+  readonly time: Date
+}
+
+/** The record of one token that was withdrawn. */
+export function revokedEntry(grant: LiveGrant, { caller, reason, door, by, time }: Revoked): AuditEntry {
   return {
     type: 'dev.tokenbroker.token.revoked.v1',
     subject: grant.subject,
     time,
     data: {
       outcome: 'info',
-      reason: isController ? 'revoked_by_controller' : 'revoked_by_workload',
+      reason,
       exchange_id: grant.exchangeId,
       subject: { cluster: grant.cluster, namespace: grant.namespace, service_account: grant.serviceAccount },
       actor: describeWorkload(caller),
-      request: { door: 'revoke', audience: grant.audience },
+      ...(by !== undefined && { by }),
+      request: { door, audience: grant.audience },
       revoked_tokens: [grant.jti],
       revocation_check: caller.revocationCheck,
     },

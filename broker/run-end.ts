@@ -1,22 +1,19 @@
 import type { AuditEntry, AuditJournal } from '../core/audit/event.ts'
 import type { Clock } from '../core/clock.ts'
-import { type CustomRunReference, parseCustomRunReference, runKey } from '../core/identity/run.ts'
+import { runKey } from '../core/identity/run.ts'
 import type { Workload } from '../core/identity/workload.ts'
-import { type KubeClient, resources } from '../core/io/kube/api.ts'
+import type { KubeClient } from '../core/io/kube/api.ts'
 import { parseForm } from '../core/oauth/form.ts'
 import { Problem } from '../core/problem.ts'
-import { hasPipelineRunEnded, parsePipelineRun } from '../core/tekton/pipeline-run.ts'
-import { hasTaskRunEnded, parseTaskRun } from '../core/tekton/task-run.ts'
 import { jsonAnswer } from './answer.ts'
-import type { GrantBook } from './audit/grant-book.ts'
-import { type AllowedCaller, authenticateCaller, requireController } from './callers.ts'
-import type { CallerEndpoint } from './http/token-app.ts'
-import type { VerifyWorkload } from './identity/verify.ts'
-import { read } from './identity/walk-pod.ts'
+import type { GrantBook, LiveGrant } from './audit/grant-book.ts'
+import type { ServeCaller } from './caller-door.ts'
+import { type AllowedCaller, requireController } from './callers.ts'
 import { describeWorkload } from './records.ts'
+import { revokedEntry } from './revocation.ts'
+import { parseRunReference, type RunReference, readRunState } from './run-reference.ts'
 
 interface Deps {
-  readonly verify: VerifyWorkload
   readonly controller: AllowedCaller | undefined
   /** API of each cluster, by its name. */
   readonly kubes: ReadonlyMap<string, KubeClient>
@@ -25,66 +22,65 @@ interface Deps {
   readonly clock: Clock
 }
 
-type RunKind = 'PipelineRun' | 'TaskRun'
-type RunReference = CustomRunReference & { readonly kind: RunKind }
+/** An end as it is recorded. */
+interface End {
+  readonly run: RunReference
+  readonly caller: Workload
+  /** The person who withdrew what a run was given while it goes on. */
+  readonly by: string | undefined
+  readonly time: Date
+}
+
+/** What one record names of the withdrawn tokens; each has a record of its own as well. */
+const maxNamedTokens = 256
 
 /**
  * `POST /runs/end`, for the controller: withdraws everything that was granted to a run. The broker reads the run again,
- * so a run that goes on cannot be ended by report. Asking twice changes nothing.
+ * so a run that goes on cannot be ended by report. Asking twice, or twice at once, changes nothing.
  */
-export function createRunEndEndpoint({ verify, controller, kubes, book, journal, clock }: Deps): CallerEndpoint {
-  return async function runEnd({ body, authorization }, signal) {
-    const caller = await authenticateCaller(authorization, verify, signal)
+export function createRunEndEndpoint({ controller, kubes, book, journal, clock }: Deps): ServeCaller {
+  const ending = new Map<string, Promise<number>>()
+
+  /** @returns how many tokens were withdrawn */
+  async function end(key: string, what: End): Promise<number> {
+    const now = what.time
+    const live = book.grantsOfRun(key).filter((grant) => !grant.isRevoked && grant.expiresAt > now)
+    const closed = book.authorizationsOfRun(key).length
+    const reason = what.by === undefined ? 'run_ended' : 'revoked_by_person'
+    const revoked = live.map((grant) => revokedEntry(grant, { ...what, reason, door: 'runs-end' }))
+    // The end comes last, so that a death in between leaves a run whose end is still to be told.
+    await Promise.all([...revoked, endedEntry(what, live, closed)].map((entry) => journal.append(entry)))
+    return live.length
+  }
+
+  return async function runEnd(caller, { body }, signal) {
     requireController(caller, controller)
-    const run = parseRun(parseForm(body).get('run'))
+    const run = requiredRun(body)
     const kube = kubes.get(caller.cluster)
-    if (kube === undefined || !(await hasEnded(run, kube, signal))) {
+    const state = kube && (await readRunState(run, kube, signal))
+    if (!state?.hasEnded) {
       throw new Problem('parameter_invalid', { mend: 'The run goes on: only a run that has ended can be reported' })
     }
     const key = runKey({ cluster: caller.cluster, namespace: run.namespace }, run)
-    const live = book.grantsOfRun(key).filter((grant) => !grant.isRevoked)
-    if (!book.isRunEnded(key))
-      await journal.append(
-        entry(
-          run,
-          live.map((grant) => grant.jti),
-          caller,
-          clock(),
-        ),
-      )
-    return jsonAnswer({ run: `${run.namespace}/${run.kind}/${run.name}/${run.uid}`, revoked: live.length })
+    if (book.isRunEnded(key)) return answer(run, 0)
+    const what = { run, caller, by: state.revokedBy, time: clock() }
+    const current = ending.get(key) ?? end(key, what).finally(() => ending.delete(key))
+    ending.set(key, current)
+    return answer(run, await current)
   }
 }
 
-/** `<namespace>/<kind>/<name>/<uid>` */
-function parseRun(text: string | undefined): RunReference {
-  const [namespace, kind, ...rest] = text?.split('/') ?? []
-  const reference = parseCustomRunReference([namespace, ...rest].join('/'))
-  if (reference === undefined || (kind !== 'PipelineRun' && kind !== 'TaskRun')) {
-    throw new Problem('parameter_invalid', { mend: 'The parameter run takes namespace/kind/name/uid', detail: 'run' })
-  }
-  return { ...reference, kind }
+function requiredRun(body: string): RunReference {
+  const run = parseRunReference(parseForm(body).get('run'))
+  if (run !== undefined) return run
+  throw new Problem('parameter_invalid', { mend: 'The parameter run takes namespace/kind/name/uid', detail: 'run' })
 }
 
-/**
- * A run that is gone, or whose name another run has now, has ended too. That the name goes with the UID cannot be seen
- * then, and need not be: what was granted is found by both.
- */
-async function hasEnded(
-  { kind, namespace, name, uid }: RunReference,
-  kube: KubeClient,
-  signal: AbortSignal,
-): Promise<boolean> {
-  const resource = kind === 'PipelineRun' ? resources.pipelineRuns : resources.taskRuns
-  const object = await read(kube, resource, { namespace, name }, signal)
-  if (object === undefined || object.metadata.uid !== uid) return true
-  const pipelineRun = parsePipelineRun(object)
-  const taskRun = parseTaskRun(object)
-  if (pipelineRun !== undefined) return hasPipelineRunEnded(pipelineRun)
-  return taskRun !== undefined && hasTaskRunEnded(taskRun)
+function answer(run: RunReference, revoked: number) {
+  return jsonAnswer({ run: `${run.namespace}/${run.kind}/${run.name}/${run.uid}`, revoked })
 }
 
-function entry(run: RunReference, revoked: readonly string[], caller: Workload, time: Date): AuditEntry {
+function endedEntry({ run, caller, by, time }: End, revoked: readonly LiveGrant[], closed: number): AuditEntry {
   const ids =
     run.kind === 'PipelineRun'
       ? { pipeline_run: run.name, pipeline_run_uid: run.uid }
@@ -95,11 +91,14 @@ function entry(run: RunReference, revoked: readonly string[], caller: Workload, 
     time,
     data: {
       outcome: 'info',
-      reason: 'run_ended',
+      reason: by === undefined ? 'run_ended' : 'revoked_by_person',
       actor: describeWorkload(caller),
+      ...(by !== undefined && { by }),
       run: { assurance: 'claimed', ...ids },
       request: { door: 'runs-end' },
-      revoked_tokens: revoked,
+      revoked_tokens: revoked.slice(0, maxNamedTokens).map(({ jti }) => jti),
+      revoked_count: revoked.length,
+      closed_authorizations: closed,
       revocation_check: caller.revocationCheck,
     },
   }

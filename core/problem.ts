@@ -118,7 +118,7 @@ export const problems = {
     oauth: 'access_denied',
     status: 400,
     outcome: 'denied',
-    mend: 'The run has ended, and with it everything it was given: start a new run',
+    mend: 'The run has ended or was revoked, and with it everything it was given: start a new run',
   },
   run_unsettled: {
     oauth: 'temporarily_unavailable',

@@ -54,6 +54,16 @@ export interface Unavailable {
   readonly cause: unknown
 }
 
+/** A page of the runs that hold something. */
+export interface LiveRuns {
+  readonly kind: 'live-runs'
+  /** `<namespace>/<kind>/<name>/<uid>` */
+  readonly runs: readonly string[]
+  readonly next: string
+  /** Whether there is another page now. */
+  readonly more: boolean
+}
+
 export type NotGranted = Pending | Refused | Unavailable
 
 /** What came over the wire, before anybody believed it. */
@@ -103,6 +113,12 @@ const errorBody = z.object({
 })
 
 const introspectionBody = z.looseObject({ active: z.boolean() })
+
+const liveRunsBody = z.object({
+  runs: z.array(z.string().check(z.maxLength(512))).check(z.maxLength(1000)),
+  next: z.string().check(z.regex(/^[\w.-]{1,128}$/)),
+  more: z.boolean(),
+})
 
 type ErrorBody = z.infer<typeof errorBody>
 
@@ -172,6 +188,13 @@ export function readIntrospectAnswer(
 /** Judges the answer of `/revoke` and `/runs/end`, whose body says nothing. */
 export function readDoneAnswer(answer: BrokerAnswer): { readonly kind: 'done' } | NotGranted {
   return answer.status === 200 || answer.status === 204 ? { kind: 'done' } : readErrorAnswer(answer)
+}
+
+/** Judges the answer of `/runs/live`. */
+export function readLiveRunsAnswer(answer: BrokerAnswer): LiveRuns | NotGranted {
+  if (answer.status !== 200) return readErrorAnswer(answer)
+  const parsed = liveRunsBody.safeParse(answer.body)
+  return parsed.success ? { kind: 'live-runs', ...parsed.data } : notUnderstood(answer)
 }
 
 const unreachable = 'The broker cannot be reached: check its URL, its CA and the network policy'

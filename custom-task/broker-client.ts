@@ -6,11 +6,13 @@ import {
   type Authorized,
   type BrokerAnswer,
   type Granted,
+  type LiveRuns,
   type NotGranted,
   noAnswer,
   readAuthorizeAnswer,
   readDoneAnswer,
   readIntrospectAnswer,
+  readLiveRunsAnswer,
   readTokenAnswer,
 } from './broker-client-answer.ts'
 import { exchangeForm, type OutgoingForm, type TokenAsk, tokenForm, withBearer } from './broker-client-form.ts'
@@ -57,6 +59,8 @@ export interface BrokerClient {
   authorize(ask: TokenAsk, signal: AbortSignal): Promise<Authorized | NotGranted>
   /** Withdraws everything that was granted to the run. */
   endRun(run: RunReference, signal: AbortSignal): Promise<Done | NotGranted>
+  /** Runs that hold something which their end has to withdraw; `after` is `next` of the answer before. */
+  liveRuns(after: string | undefined, signal: AbortSignal): Promise<LiveRuns | NotGranted>
   /** @see RFC 7662 §2 */
   introspect(token: Secret, signal: AbortSignal): Promise<Introspection | NotGranted>
   /** @see RFC 7009 §2 */
@@ -93,6 +97,13 @@ export function createBrokerClient(deps: BrokerClientDeps): BrokerClient {
       const reference = `${run.namespace}/${run.kind}/${run.name}/${run.uid}`
       return ask<Done>('/runs/end', (own) => withBearer([['run', reference]], own), readDoneAnswer, signal)
     },
+    liveRuns: (after: string | undefined, signal: AbortSignal) =>
+      ask<LiveRuns>(
+        '/runs/live',
+        (own) => withBearer(after === undefined ? [] : [['after', after]], own),
+        readLiveRunsAnswer,
+        signal,
+      ),
     introspect: (token: Secret, signal: AbortSignal) =>
       ask<Introspection>('/introspect', (own) => tokenForm(token, own), readIntrospectAnswer, signal),
     revoke: (token: Secret, signal: AbortSignal) =>

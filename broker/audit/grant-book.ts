@@ -1,6 +1,7 @@
 import type { AuditRecord } from '../../core/audit/event.ts'
 import type { Clock } from '../../core/clock.ts'
 import { createExpiringByRun } from './expiring-by-run.ts'
+import { createLiveRuns, type NumberedRun } from './live-runs.ts'
 import { readAuthorization, readGrant, runOf } from './read-grant.ts'
 
 /** A token that was granted and has not expired. */
@@ -48,6 +49,8 @@ export interface GrantBook {
   /** A run is named by its `runKey`. */
   grantsOfRun(run: string): readonly LiveGrant[]
   isRunEnded(run: string): boolean
+  /** Runs of a cluster that hold a grant or an authorisation, in the order in which they came to it. */
+  liveRuns(after: number, cluster: string, limit: number): readonly NumberedRun[]
   authorizationsOfRun(run: string): readonly RunAuthorization[]
   /** Forgets what expired before `now`; ended runs are kept for the longest life a token can have. */
   sweep(now: Date): void
@@ -67,6 +70,7 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
   const grants = createExpiringByRun<LiveGrant>()
   const authorizations = createExpiringByRun<RunAuthorization>()
   const ended = new Map<string, Date>()
+  const live = createLiveRuns()
 
   function addGrant(record: AuditRecord): void {
     const grant = readGrant(record)
@@ -74,6 +78,7 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
     // Its exchange was under way when the run ended: what a run was given ends with the run.
     const isRevoked = grant.run !== undefined && ended.has(grant.run)
     grants.put(grant.jti, { ...grant, isRevoked })
+    if (grant.run !== undefined && !isRevoked) live.holds(grant.run, grant.expiresAt)
   }
 
   function addAuthorization(record: AuditRecord): void {
@@ -83,6 +88,7 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
     const [oldest, ...others] = authorizations.ofRun(authorization.run)
     if (oldest !== undefined && others.length >= maxAuthorizations - 1) authorizations.remove(oldest.digest)
     authorizations.put(authorization.digest, authorization)
+    live.holds(authorization.run, authorization.expiresAt)
   }
 
   function revoke(jti: string): void {
@@ -94,6 +100,7 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
     const run = runOf(record)
     if (run === undefined) return
     ended.set(run, new Date(record.time))
+    live.ended(run)
     for (const { digest } of authorizations.ofRun(run)) authorizations.remove(digest)
     for (const { jti } of grants.ofRun(run)) revoke(jti)
   }
@@ -108,9 +115,11 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
     grant: (jti: string) => grants.get(jti),
     grantsOfRun: (run: string) => grants.ofRun(run),
     isRunEnded: (run: string) => ended.has(run),
+    liveRuns: live.after,
     authorizationsOfRun: (run: string) => authorizations.ofRun(run),
     sweep(now: Date) {
       grants.sweep(now)
+      live.sweep(now)
       authorizations.sweep(now)
       for (const [run, at] of ended) if (now.getTime() - at.getTime() >= endedRunMs) ended.delete(run)
     },

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import type { AuditEntry, AuditJournal, AuditRequest } from '../../core/audit/event.ts'
+import type { AuditEntry, AuditJournal, AuditRequest, AuditSubject } from '../../core/audit/event.ts'
 import type { Clock } from '../../core/clock.ts'
 import { type ProblemReason, problems } from '../../core/problem.ts'
 import type { Alarm } from './alarm.ts'
@@ -9,7 +9,7 @@ type Door = AuditRequest['door']
 /** Counts refusals that anybody can cause, so that nobody can fill the disk with them. */
 export interface Suppressor {
   /** Counts one refusal; its record follows at the end of the window, with all of its kind. */
-  note(door: Door, reason: ProblemReason): void
+  note(door: Door, reason: ProblemReason, caller?: AuditSubject): void
   /** Records what was counted, and ends. Waits for the journal; resolves also when that fails. */
   close(): Promise<void>
 }
@@ -28,26 +28,41 @@ interface SuppressorOptions {
 interface Count {
   readonly door: Door
   readonly reason: ProblemReason
+  /** The ServiceAccount, where it proved itself. */
+  readonly caller?: AuditSubject | undefined
   readonly since: Date
   readonly count: number
 }
 
-/** Doors times reasons is a closed set, so the map is bounded: one record for each of them in a window, at most. */
+/** Callers beyond these are counted together with those that are not known. */
+const maxCallers = 256
+
+/**
+ * Doors times reasons is a closed set and callers are limited, so the map is bounded: one record for each of them in a
+ * window, at most.
+ */
 export function createSuppressor(options: SuppressorOptions): Suppressor {
   const { journal, clock, alarm, log, subject, windowMs = 10_000 } = options
   let counts = new Map<string, Count>()
+  const callers = new Set<string>()
   let cancel: (() => void) | undefined
   let isClosed = false
 
-  function note(door: Door, reason: ProblemReason): void {
-    add({ door, reason, since: clock(), count: 1 })
+  function note(door: Door, reason: ProblemReason, caller?: AuditSubject): void {
+    add({ door, reason, caller: caller && admit(caller), since: clock(), count: 1 })
     if (!isClosed) cancel ??= alarm(windowMs, ring)
   }
 
-  function add({ door, reason, since, count }: Count): void {
-    const key = `${door} ${reason}`
+  function admit(caller: AuditSubject): AuditSubject | undefined {
+    const name = nameOf(caller)
+    if (callers.size < maxCallers) callers.add(name)
+    return callers.has(name) ? caller : undefined
+  }
+
+  function add({ door, reason, caller, since, count }: Count): void {
+    const key = `${door} ${reason} ${caller === undefined ? '' : nameOf(caller)}`
     const known = counts.get(key)
-    if (known === undefined) counts.set(key, { door, reason, since, count })
+    if (known === undefined) counts.set(key, { door, reason, caller, since, count })
     else counts.set(key, { ...known, since: since < known.since ? since : known.since, count: known.count + count })
   }
 
@@ -59,6 +74,7 @@ export function createSuppressor(options: SuppressorOptions): Suppressor {
   async function flush(): Promise<void> {
     const counted = [...counts.values()]
     counts = new Map()
+    callers.clear()
     await Promise.all(counted.map(record))
     // What could not be recorded waits for the next window.
     if (counts.size > 0 && !isClosed) cancel ??= alarm(windowMs, ring)
@@ -84,9 +100,13 @@ export function createSuppressor(options: SuppressorOptions): Suppressor {
   })
 }
 
-function entry({ door, reason, since, count }: Count, subject: string, time: Date): AuditEntry {
+function nameOf({ cluster, namespace, service_account }: AuditSubject): string {
+  return `${cluster}/${namespace}/${service_account}`
+}
+
+function entry({ door, reason, caller, since, count }: Count, subject: string, time: Date): AuditEntry {
   const { outcome } = problems[reason]
   const counted = { suppressed_count: count, suppressed_since: since.toISOString() }
-  const data = { outcome, reason, request: { door }, ...counted }
+  const data = { outcome, reason, ...(caller && { actor: caller }), request: { door }, ...counted }
   return { type: 'dev.tokenbroker.suppressed.v1', subject, time, data }
 }

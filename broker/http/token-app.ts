@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Express, Request, Response } from 'express'
+import type { AuditRequest } from '../../core/audit/event.ts'
 import { createSharedDeadline } from '../../core/io/deadline.ts'
 import type { Problem, ProblemReason } from '../../core/problem.ts'
 import { type Answer, type Counted, countedAnswer } from '../answer.ts'
@@ -9,7 +10,7 @@ import { createBareApp, sealApp } from './bare-app.ts'
 import { readFormBody } from './read-form-body.ts'
 import { send } from './send.ts'
 
-/** An endpoint whose caller proves itself by `Authorization: Bearer`: introspection, revocation, end of a run. */
+/** An endpoint whose caller proves itself by `Authorization: Bearer`: introspection, revocation, ends of runs. */
 export type CallerEndpoint = (
   incoming: {
     readonly body: string
@@ -24,7 +25,8 @@ interface Deps {
   readonly introspect: CallerEndpoint
   readonly revoke: CallerEndpoint
   readonly endRun: CallerEndpoint
-  readonly count: (door: Door | 'introspect' | 'revoke' | 'runs-end', reason: ProblemReason) => Counted
+  readonly liveRuns: CallerEndpoint
+  readonly count: (door: AuditRequest['door'], reason: ProblemReason) => Counted
   readonly onError: (problem: Problem) => void
   /** Longest time for one request; what waits for others is given up then. */
   readonly requestTimeoutMs: number
@@ -37,7 +39,7 @@ interface Route {
   readonly handle: Handle
 }
 
-/** The token listener: `/token`, `/authorize`, `/introspect`, `/revoke`, `/runs/end`. @see docs/reference/http.md */
+/** The token listener: `/token`, `/authorize`, `/introspect`, `/revoke`, `/runs/end`, `/runs/live`. @see docs/reference/http.md */
 export function createTokenApp(deps: Deps): Express {
   const deadline = createSharedDeadline(deps.requestTimeoutMs)
 
@@ -56,6 +58,7 @@ export function createTokenApp(deps: Deps): Express {
     ['/introspect', callerAt('introspect', deps.introspect)],
     ['/revoke', callerAt('revoke', deps.revoke)],
     ['/runs/end', callerAt('runs-end', deps.endRun)],
+    ['/runs/live', callerAt('runs-live', deps.liveRuns)],
   ])
 
   async function answered(request: IncomingMessage, { door, handle }: Route): Promise<Answer> {

@@ -24,7 +24,7 @@ export type AuditReason =
   | 'intended'
   | 'revoked_by_workload'
   | 'revoked_by_controller'
-  | 'run_ended'
+  | 'revoked_by_person'
   | 'started'
   | 'stopped'
   | 'recovered_torn_tail'
@@ -58,7 +58,7 @@ export interface AuditRun {
 }
 
 export interface AuditRequest {
-  readonly door: 'token' | 'authorize' | 'introspect' | 'revoke' | 'runs-end'
+  readonly door: 'token' | 'authorize' | 'introspect' | 'revoke' | 'runs-end' | 'runs-live'
   readonly grant_type?: string
   readonly audience?: string
   readonly scope?: readonly string[]
@@ -125,6 +125,11 @@ export interface AuditData {
   /** What the other policies of the namespace said, where none was named. */
   readonly other_policies?: readonly { readonly name: string; readonly reason: string }[]
   readonly revoked_tokens?: readonly string[]
+  /** How many tokens, and how many authorisations, the end of a run withdrew. */
+  readonly revoked_count?: number
+  readonly closed_authorizations?: number
+  /** User name of the person who withdrew it, as the API server knows that person. */
+  readonly by?: string
   /** How many events this record stands for, and when the first of them happened. */
   readonly suppressed_count?: number
   readonly suppressed_since?: string

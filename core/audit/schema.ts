@@ -27,7 +27,7 @@ export const auditReasons = [
   'intended',
   'revoked_by_workload',
   'revoked_by_controller',
-  'run_ended',
+  'revoked_by_person',
   'started',
   'stopped',
   'recovered_torn_tail',
@@ -67,7 +67,7 @@ const run = z.looseObject({
 })
 
 const request = z.looseObject({
-  door: z.enum(['token', 'authorize', 'introspect', 'revoke', 'runs-end']),
+  door: z.enum(['token', 'authorize', 'introspect', 'revoke', 'runs-end', 'runs-live']),
   grant_type: z.string().optional(),
   audience: z.string().optional(),
   scope: z.array(z.string()).optional(),
@@ -120,6 +120,9 @@ const data = z.looseObject({
   revocation_check: z.enum(['token-review', 'none']).optional(),
   other_policies: z.array(z.looseObject({ name: text, reason: text })).optional(),
   revoked_tokens: z.array(text).optional(),
+  revoked_count: count.optional(),
+  closed_authorizations: count.optional(),
+  by: text.optional(),
   suppressed_count: count.optional(),
   suppressed_since: instant.optional(),
   recovery: recovery.optional(),

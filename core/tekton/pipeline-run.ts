@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { conditions, isDone, list, metadata, optional, param, time } from './fields.ts'
 import { parseGoDurationMs } from './go-duration.ts'
 import { pipelineSpec } from './pipeline-spec.ts'
+import { revokedBy } from './revocation.ts'
 
 const pipelineRun = z.object({
   apiVersion: z.literal('tekton.dev/v1'),
@@ -42,9 +43,13 @@ export function parsePipelineRun(object: unknown): PipelineRun | undefined {
   return pipelineRun.safeParse(object).data
 }
 
-/** True once nothing may be issued to the run any more: it is done in whatever way, or being deleted. */
+/**
+ * True once nothing may be issued to the run any more: it is done in whatever way, being deleted, or a person withdrew
+ * what it was given.
+ */
 export function hasPipelineRunEnded({ metadata, status }: PipelineRun): boolean {
-  return metadata.deletionTimestamp !== undefined || status.completionTime !== undefined || isDone(status.conditions)
+  if (metadata.deletionTimestamp !== undefined || revokedBy(metadata) !== undefined) return true
+  return status.completionTime !== undefined || isDone(status.conditions)
 }
 
 /** When Tekton stops the run at the latest; undefined when it has not started or says no limit. */

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { conditions, isDone, list, metadata, optional, param, time } from './fields.ts'
 import { parseGoDurationMs } from './go-duration.ts'
+import { revokedBy } from './revocation.ts'
 
 const taskRun = z.object({
   apiVersion: z.literal('tekton.dev/v1'),
@@ -35,9 +36,13 @@ export function parseTaskRun(object: unknown): TaskRun | undefined {
   return taskRun.safeParse(object).data
 }
 
-/** True once nothing may be issued to the run any more: it is done in whatever way, or being deleted. */
+/**
+ * True once nothing may be issued to the run any more: it is done in whatever way, being deleted, or a person withdrew
+ * what it was given.
+ */
 export function hasTaskRunEnded({ metadata, status }: TaskRun): boolean {
-  return metadata.deletionTimestamp !== undefined || status.completionTime !== undefined || isDone(status.conditions)
+  if (metadata.deletionTimestamp !== undefined || revokedBy(metadata) !== undefined) return true
+  return status.completionTime !== undefined || isDone(status.conditions)
 }
 
 /** When Tekton stops the run at the latest; undefined when it has not started or says no limit. */

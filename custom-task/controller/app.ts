@@ -8,10 +8,13 @@ import { createApply } from './apply.ts'
 import { createAttempts } from './attempts.ts'
 import type { Broker } from './broker.ts'
 import { createCaches } from './caches.ts'
+import { createEndRun } from './end-run.ts'
+import { followLiveRuns } from './follow-live-runs.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { observe } from './observe.ts'
 import { createOwnWrites } from './own-writes.ts'
 import { createReconcile } from './reconcile.ts'
+import { createRunEnds } from './run-ends.ts'
 import { createWrite } from './write.ts'
 
 export interface ControllerDeps {
@@ -56,7 +59,7 @@ export function createController(deps: ControllerDeps, options: ControllerOption
   const list = options.namespace === undefined ? {} : { namespace: options.namespace }
   const caches = createCaches(
     { client: kube, list, log, clock, delay, random },
-    { onChange: (key) => queue.add(key), onDelete: attempts.forget },
+    { onChange: (key) => queue.add(key), onDelete: attempts.forget, onRun: (run) => runEnds.changed(run) },
   )
   const component = 'tokenbroker-controller'
   const events = createEventRecorder({
@@ -68,6 +71,9 @@ export function createController(deps: ControllerDeps, options: ControllerOption
     log,
   })
   const metrics = createMetrics(() => queue.depth())
+  const endRun = createEndRun({ broker: deps.broker, metrics, log })
+  const runEnds = createRunEnds({ ...deps, seen: caches.seen, endRun, events })
+  const stopping = new AbortController()
   const write = createWrite(kube, ownWrites)
   const observing = {
     kube,
@@ -79,7 +85,7 @@ export function createController(deps: ControllerDeps, options: ControllerOption
     cachedRun: caches.customRun,
     ownWrites,
     observe: (run, signal) => observe(run, observing, signal),
-    apply: createApply({ ...deps, write, attempts, events, metrics }),
+    apply: createApply({ ...deps, endRun, write, attempts, events, metrics }),
     requeue: (key, afterMs) => queue.addAfter(key, afterMs),
     clock,
     log,
@@ -91,12 +97,14 @@ export function createController(deps: ControllerDeps, options: ControllerOption
       await caches.start(signal)
       const { customRuns, pipelineRuns } = caches.size()
       log.info({ custom_runs: customRuns, pipeline_runs: pipelineRuns }, 'caches filled')
+      void followLiveRuns({ ...deps, runEnds }, stopping.signal)
     },
     isReady: caches.isFresh,
     metrics,
     async stop(deadline: AbortSignal): Promise<void> {
+      stopping.abort()
       await caches.stop()
-      await queue.shutDown(deadline)
+      await Promise.all([queue.shutDown(deadline), runEnds.shutDown(deadline)])
     },
   })
 }

@@ -1,15 +1,15 @@
 import type { Logger } from 'pino'
 import type { EventRecorder } from '../../core/io/kube/events.ts'
 import { type AskDeps, ask } from './ask.ts'
-import type { Broker, RunReference } from './broker.ts'
+import { type EndRun, RunEndUntold } from './end-run.ts'
 import type { Metrics } from './metrics.ts'
 import type { OurRun } from './our-run.ts'
 import type { StatusPatch, Step } from './step.ts'
 
 export interface ApplyDeps extends AskDeps {
-  readonly broker: Broker
+  readonly endRun: EndRun
   readonly events: EventRecorder
-  readonly metrics: Pick<Metrics, 'wrote' | 'runEnd'>
+  readonly metrics: Pick<Metrics, 'wrote'>
   readonly log: Logger
 }
 
@@ -18,11 +18,6 @@ export interface Applied {
   /** The broker was asked, so another plan can be made. */
   readonly hasAsked: boolean
   readonly requeueAfterMs: number | undefined
-}
-
-/** The broker could not be told that a run ended; it is told again. */
-export class RunEndUntold extends Error {
-  override readonly name = 'RunEndUntold'
 }
 
 export type Apply = (steps: readonly Step[], run: OurRun, signal: AbortSignal) => Promise<Applied>
@@ -49,7 +44,8 @@ export function createApply(deps: ApplyDeps): Apply {
           await deps.events.record(involved(run), step, signal)
           break
         case 'end-run':
-          await endRun(step.run, deps, signal)
+          if ((await deps.endRun(step.run, signal)) === 'goes-on')
+            throw new RunEndUntold('the broker sees the run go on')
           break
         case 'release':
           run = await deps.write.release(run, signal)
@@ -61,18 +57,6 @@ export function createApply(deps: ApplyDeps): Apply {
     }
     return { run, hasAsked: steps.some(isQuestion), requeueAfterMs }
   }
-}
-
-async function endRun(run: RunReference, { broker, log, metrics }: ApplyDeps, signal: AbortSignal): Promise<void> {
-  const fields = { namespace: run.namespace, run: run.name, run_uid: run.uid, run_kind: run.kind }
-  const outcome = await broker.endRun(run, signal)
-  metrics.runEnd(outcome.kind === 'done' ? 'told' : 'untold')
-  if (outcome.kind === 'done') {
-    log.info(fields, 'run end told')
-    return
-  }
-  log.warn({ ...fields, outcome: outcome.kind, exchange_id: outcome.exchangeId }, 'run end not told')
-  throw new RunEndUntold(outcome.description)
 }
 
 function report({ customRun }: OurRun, status: StatusPatch, { log, attempts, metrics }: ApplyDeps): void {

@@ -1,5 +1,5 @@
 import type { CustomRunReference } from '../../core/identity/run.ts'
-import type { Authorized } from '../broker-client-answer.ts'
+import type { Authorized, LiveRuns } from '../broker-client-answer.ts'
 
 /** What one `/authorize` asks for a CustomRun; whatever is undefined comes from the policy. */
 export interface AuthorizeRequest {
@@ -56,4 +56,6 @@ export interface Broker {
   authorize(request: AuthorizeRequest, signal: AbortSignal): Promise<Answer>
   /** Withdraws everything that was granted to the run; asking twice is asking once. */
   endRun(run: RunReference, signal: AbortSignal): Promise<EndOutcome>
+  /** Runs that hold something; with `after`, `next` of the answer before, those that came since. */
+  liveRuns(after: string | undefined, signal: AbortSignal): Promise<LiveRuns | Pending | Refused | Unavailable>
 }

@@ -2,6 +2,7 @@ import { cancelledSpecStatus } from '../../core/tekton/custom-run.ts'
 import { resolveInto } from '../../core/tekton/into.ts'
 import { sameSpec } from '../../core/tekton/pinning.ts'
 import { pipelineTaskOfChild } from '../../core/tekton/pipeline-run.ts'
+import { revokedBy } from '../../core/tekton/revocation.ts'
 import { parseTokenExchangeParams, type TokenExchangeParams } from '../../core/tekton/token-exchange-params.ts'
 import { attemptDeadline, attemptStart, nextAttemptAt } from './attempt-time.ts'
 import type { AuthorizeRequest } from './broker.ts'
@@ -34,6 +35,9 @@ const checks: readonly Check[] = [
 const unknownChildMs = 10 * 60_000
 const unknownChildPollMs = 5000
 
+const revoked =
+  'A person withdrew what this run was given: see its annotation tokenbroker.dev/revoked-by, start a new run'
+
 /** What is to become of a CustomRun that is neither done nor being deleted. Pure. */
 export function judge(observed: Observed, now: Date): Verdict {
   for (const check of checks) {
@@ -51,6 +55,7 @@ function isCancelled({ customRun }: Observed): Verdict | undefined {
 
 function isRunOver({ owner }: Observed): Verdict | undefined {
   if (!hasRunEnded(owner)) return undefined
+  if (owner.kind === 'present' && revokedBy(owner.pipelineRun.metadata) !== undefined) return failed('Denied', revoked)
   return failed('CustomRunCancelled', 'The PipelineRun has ended, so nothing is exchanged for it: start a new run')
 }
 

@@ -43,7 +43,7 @@ export const typeTexts: Readonly<Record<AuditType, { readonly when: string; read
     example: 'The 31 bytes belonged to a record that was never acknowledged.',
   },
   'dev.tokenbroker.suppressed.v1': {
-    when: 'Refusals that anybody can cause, counted over 10 s: one record for each door and reason.',
+    when: 'Refusals that anybody can cause, counted over 10 s: one record for each door and reason. Where the caller proved itself (`actor`), one for each caller too.',
     example: 'Three tokens with a wrong signature.',
   },
 }
@@ -115,7 +115,10 @@ export const memberTexts: Readonly<Record<string, string>> = {
   'data.other_policies': 'What the other policies of the namespace said, where none was named.',
   'data.other_policies[].name': 'Name of the policy.',
   'data.other_policies[].reason': 'Why it refused, or `allowed`.',
-  'data.revoked_tokens': '`jti` of each token that was withdrawn.',
+  'data.revoked_tokens': '`jti` of each token that was withdrawn; at the end of a run at most 256 of them.',
+  'data.revoked_count': 'How many tokens the end of a run withdrew; each has a `token.revoked` record of its own.',
+  'data.closed_authorizations': 'How many authorisations the end of a run closed.',
+  'data.by': 'Person who withdrew what a run was given, by user name.',
   'data.suppressed_count': 'How many refusals this record stands for.',
   'data.suppressed_since': 'When the first of them happened.',
   'data.recovery.truncated_bytes': 'Length of the incomplete line.',

@@ -17,7 +17,10 @@ export interface FakeAnswer {
 
 export interface FakeBroker {
   readonly url: string
+  /** All but those to `/runs/live`, which come every second. */
   readonly requests: readonly TakenRequest[]
+  /** What `/runs/live` lists, as the broker names runs; a test adds to it. `undefined` cuts the connection. */
+  liveRuns: string[] | undefined
   /** Decides what is answered from now on; may wait. `undefined` cuts the connection. */
   answerWith(
     answer: (request: TakenRequest, count: number) => FakeAnswer | undefined | Promise<FakeAnswer | undefined>,
@@ -77,6 +80,10 @@ export async function startFakeBroker(): Promise<FakeBroker> {
       authorization: request.headers.authorization,
       form: new Map(pairs),
     }
+    if (taken.path === '/runs/live') {
+      answerLiveRuns(response, taken, broker.liveRuns)
+      return
+    }
     requests.push(taken)
     const wrong = judge(request, taken, pairs.length)
     const said =
@@ -98,9 +105,10 @@ export async function startFakeBroker(): Promise<FakeBroker> {
   const server = createServer((request, response) => void handle(request, response))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
-  return {
+  const broker: FakeBroker = {
     url: `http://127.0.0.1:${port}`,
     requests,
+    liveRuns: [],
     answerWith: (next) => {
       answer = next
     },
@@ -110,6 +118,18 @@ export async function startFakeBroker(): Promise<FakeBroker> {
       await closed
     },
   }
+  return broker
+}
+
+/** The cursor is the number of runs that were told. */
+function answerLiveRuns(response: ServerResponse, { form }: TakenRequest, live: readonly string[] | undefined): void {
+  if (live === undefined) {
+    response.destroy()
+    return
+  }
+  const after = Number(form.get('after')?.replace('fake.', '') ?? 0)
+  const body = { runs: live.slice(after), next: `fake.${live.length}`, more: false }
+  response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(body))
 }
 
 function judge(request: IncomingMessage, { path, form }: TakenRequest, pairs: number): string | undefined {

@@ -5,7 +5,7 @@ export const runIsAlive = {
   explain: 'The run has not ended.',
   check({ run }) {
     return run.hasEnded
-      ? { reason: 'run_ended', detail: 'the run has completed, was cancelled or is being deleted' }
+      ? { reason: 'run_ended', detail: 'the run has completed, was cancelled or revoked, or is being deleted' }
       : undefined
   },
 } satisfies Rule

@@ -27,6 +27,7 @@ function settle(
     grantsOfRun: () => [],
     sweep: () => undefined,
     isRunEnded: (name: string) => endedRuns.includes(name),
+    liveRuns: () => [],
     authorizationsOfRun: (name: string) => authorizations.filter((one) => one.run === name),
   }
   return createSettle({ book, clock: () => now })({

@@ -54,6 +54,21 @@ describe('createSuppressor', () => {
     })
   })
 
+  it('keeps callers that proved themselves apart, and no more than 256 of them', async () => {
+    const { suppressor, entries, pass, ring } = setUp()
+    const caller = (name: number) => ({ cluster: 'main', namespace: 'payments', service_account: `sa-${name}` })
+
+    for (let name = 0; name < 300; name += 1) suppressor.note('introspect', 'caller_not_allowed', caller(name))
+    suppressor.note('introspect', 'caller_not_allowed', caller(0))
+    suppressor.note('introspect', 'caller_not_allowed')
+    pass(10_000)
+    await ring()
+
+    expect(entries).toHaveLength(257)
+    expect(entries[0]?.data).toMatchObject({ actor: caller(0), suppressed_count: 2 })
+    expect(entries.find(({ data }) => data.actor === undefined)?.data.suppressed_count).toBe(45)
+  })
+
   it('sets no alarm while there is nothing to record', async () => {
     const { suppressor, entries, window, ring } = setUp()
     expect(window.pending()).toBe(0)

@@ -35,6 +35,7 @@ const app = createTokenApp({
   introspect: endpoint('introspect'),
   revoke: endpoint('revoke'),
   endRun: endpoint('runs-end'),
+  liveRuns: endpoint('runs-live'),
   count: (door, reason) => {
     counted.push(`${door} ${reason}`)
     return { reason } as Counted
@@ -107,6 +108,7 @@ describe('the token listener', () => {
     ['/introspect', 'introspect'],
     ['/revoke', 'revoke'],
     ['/runs/end', 'runs-end'],
+    ['/runs/live', 'runs-live'],
   ])('hands a POST to %s with its Authorization', async (path, name) => {
     const answer = await send(post('token=x', { Authorization: 'Bearer abc' }, `POST ${path} HTTP/1.1`))
 

@@ -36,7 +36,7 @@ export interface Broker extends AsyncDisposable {
   readonly server: RunningServer
   readonly journal: Journal
   readonly book: GrantBook
-  /** Refusals that were counted: `door reason`. */
+  /** Refusals that were counted: `door reason`, and `namespace/account` of a caller that proved itself. */
   readonly counted: string[]
   readonly logLines: string[]
   records(): Promise<readonly AuditRecord[]>
@@ -86,7 +86,8 @@ export async function startBroker({
     journal,
     book,
     countRefusal: createCountRefusal({
-      suppress: (door, reason) => counted.push(`${door} ${reason}`),
+      suppress: (door, reason, caller) =>
+        counted.push([door, reason, ...(caller ? [`${caller.namespace}/${caller.service_account}`] : [])].join(' ')),
       meter: () => undefined,
     }),
     metrics: createBrokerMetrics({ version: '0' }),
