@@ -1,11 +1,15 @@
 import * as z from 'zod/mini'
-import { b64tokenPattern, scopeTokenPattern } from '../core/oauth/vocabulary.ts'
+import { b64tokenPattern, scopeTokenPattern, tokenTypes } from '../core/oauth/vocabulary.ts'
 import { Secret } from '../core/secret.ts'
+import { decodeAwsCredentials } from './aws-credentials.ts'
+import type { IssuedKind } from './form.ts'
 
 /** A token, with the moment it ends by our own clock. */
 export interface Granted {
   readonly kind: 'granted'
+  /** What {@link Granted.issued} says: a token to present, or credentials in the form of `aws-credentials.ts`. */
   readonly accessToken: Secret
+  readonly issued: IssuedKind
   readonly expiresAt: Date
   /** Granted scopes, sorted. */
   readonly scope: readonly string[]
@@ -88,7 +92,8 @@ const text = z.string().check(z.maxLength(4096))
 
 const grantedBody = z.object({
   access_token: z.string().check(z.maxLength(maxTokenLength), z.regex(b64tokenPattern)),
-  token_type: z.string().check(z.regex(/^bearer$/i)),
+  token_type: z.string().check(z.regex(/^(?:bearer|N_A)$/i)),
+  issued_token_type: z.optional(z.string()),
   expires_in: z.int().check(z.positive(), z.maximum(maxLifetimeSeconds)),
   scope: z.optional(scope),
   exchange_id: z.optional(id),
@@ -132,13 +137,23 @@ export function readTokenAnswer(answer: BrokerAnswer, sentAt: Date): Granted | N
   const parsed = grantedBody.safeParse(answer.body)
   if (!parsed.success) return notUnderstood(answer)
   const body = parsed.data
+  const issued = issuedKind(body)
+  if (issued === undefined) return notUnderstood(answer)
   return {
     kind: 'granted',
     accessToken: new Secret(body.access_token),
+    issued,
     expiresAt: new Date(sentAt.getTime() + body.expires_in * 1000),
     scope: splitScope(body.scope),
     exchangeId: body.exchange_id,
   }
+}
+
+/** What is no token says so twice; whatever else says so is nothing that we know. @see RFC 8693 §2.2.1 */
+function issuedKind(body: z.infer<typeof grantedBody>): IssuedKind | undefined {
+  const isToken = /^bearer$/i.test(body.token_type)
+  if (body.issued_token_type !== tokenTypes.awsCredentials) return isToken ? 'bearer' : undefined
+  return isToken || decodeAwsCredentials(body.access_token) === undefined ? undefined : 'aws-credentials'
 }
 
 /** Judges the answer of `/authorize`. */

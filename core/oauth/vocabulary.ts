@@ -5,11 +5,12 @@ export const grantTypes = {
   clientCredentials: 'client_credentials',
 } as const
 
-/** Token type identifiers. @see RFC 8693 §3; `customRun` is ours and names a reference, not a token. */
+/** Token type identifiers. @see RFC 8693 §3; ours are `customRun`, a reference, and `awsCredentials`, a set of three. */
 export const tokenTypes = {
   jwt: 'urn:ietf:params:oauth:token-type:jwt',
   accessToken: 'urn:ietf:params:oauth:token-type:access_token',
   customRun: 'urn:tokenbroker:params:token-type:customrun',
+  awsCredentials: 'urn:tokenbroker:params:token-type:aws-credentials',
 } as const
 
 /** Error codes that leave our endpoints. @see RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 8628 §3.5 */

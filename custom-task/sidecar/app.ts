@@ -10,7 +10,7 @@ import { openListeners } from './listeners.ts'
 import { createLocalApi } from './local-api.ts'
 import type { LocalStep } from './local-client.ts'
 import { keepFresh } from './renewal.ts'
-import { createStepAccess, localName, targetOf } from './step-access.ts'
+import { createStepAccess, localName, presentationOf, targetOf } from './step-access.ts'
 import { makeStepDirectory } from './step-directory.ts'
 import { createTokenCache } from './token-cache.ts'
 import { openTokenDirectory, socketFile, type TokenDirectory } from './token-directory.ts'
@@ -105,7 +105,8 @@ async function openStep(step: SidecarConfig['steps'][number], { clock, log }: Si
   await directory.writeKey(key)
   const deliveries = step.policies.map((one) => {
     const names = { policy: one.policy, name: localName(one), isOptional: one.optional }
-    return { target: targetOf(one), delivery: createDelivery({ directory, ...names, clock, log }) }
+    const presentation = presentationOf(one, step)
+    return { target: targetOf(one), delivery: createDelivery({ directory, ...names, presentation, clock, log }) }
   })
   return { directory, local, deliveries }
 }

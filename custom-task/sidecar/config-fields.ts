@@ -72,6 +72,12 @@ export const configFields = {
     example: '"/tokenbroker"',
     fallback: '/tokenbroker',
   },
+  'steps[].mountPath': {
+    meaning: 'Where the step itself mounts that directory: files for tools name others by it.',
+    expectation: 'an absolute path',
+    example: '"/tokenbroker"',
+    fallback: '/tokenbroker',
+  },
   'steps[].policies': {
     meaning: 'The tokens of this step.',
     expectation: 'a list of 1 to 64 policies, no name or alias twice',
@@ -94,8 +100,8 @@ export const configFields = {
     fallback: 'the policy',
   },
   'steps[].policies[].audience': {
-    meaning: 'Narrows the target.',
-    expectation: 'a URI or a name without spaces',
+    meaning: 'Narrows the target. Files for tools hold its host.',
+    expectation: 'a URI or a name without spaces; together with as it is required',
     example: '"https://deploy.example.com"',
     fallback: 'as the policy says',
   },

@@ -52,11 +52,15 @@ const policyObject = z.strictObject({
 
 const policyEntry = z.pipe(
   z.transform((entry: unknown) => (typeof entry === 'string' ? splitAlias(entry) : entry)),
-  policyObject.check(z.refine((entry) => entry.alias !== undefined || !reservedNames.includes(entry.policy))),
+  policyObject.check(
+    z.refine((entry) => entry.alias !== undefined || !reservedNames.includes(entry.policy)),
+    z.refine((entry) => entry.as === undefined || entry.audience !== undefined, { path: ['audience'] }),
+  ),
 )
 
 const step = z.strictObject({
   directory: z._default(directory, '/tokenbroker'),
+  mountPath: z._default(path, '/tokenbroker'),
   policies: z.array(policyEntry).check(
     z.minLength(1),
     z.maxLength(64),

@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http'
+import { rfc3339 } from '../../core/clock.ts'
+import { decodeAwsCredentials } from '../aws-credentials.ts'
 import type { LocalRefusal } from './local-refusal.ts'
 import type { CachedToken } from './token-cache.ts'
 
@@ -14,6 +16,8 @@ const commonHeaders = [
 /** Answers tokens; the place where they leave their Secret for local HTTP callers. */
 export interface TokenAnswers {
   send(response: ServerResponse, token: CachedToken, nowMs: number): void
+  /** In the form of AWS container credentials. */
+  sendAws(response: ServerResponse, token: CachedToken): void
 }
 
 interface ReadyAnswer {
@@ -28,6 +32,7 @@ interface ReadyAnswer {
  */
 export function createTokenAnswers(): TokenAnswers {
   const ready = new WeakMap<CachedToken, ReadyAnswer>()
+  const readyForAws = new WeakMap<CachedToken, string>()
 
   return Object.freeze({
     send(response: ServerResponse, token: CachedToken, nowMs: number): void {
@@ -41,6 +46,12 @@ export function createTokenAnswers(): TokenAnswers {
       response.writeHead(200, answer.headers)
       response.end(answer.body, 'latin1')
     },
+    sendAws(response: ServerResponse, token: CachedToken): void {
+      const body = readyForAws.get(token) ?? awsBody(token)
+      readyForAws.set(token, body)
+      response.writeHead(200, [...commonHeaders, 'content-length', String(body.length)])
+      response.end(body, 'latin1')
+    },
   })
 }
 
@@ -50,6 +61,11 @@ export function sendRefusal(response: ServerResponse, refusal: LocalRefusal): vo
   const extra = Object.entries(refusal.headers ?? {}).flat()
   response.writeHead(refusal.status, [...commonHeaders, 'content-length', String(body.length), ...extra])
   response.end(body)
+}
+
+/** Checked when it came from the broker. */
+function awsBody({ accessToken, expiresAt }: CachedToken): string {
+  return JSON.stringify({ ...decodeAwsCredentials(accessToken.reveal()), Expiration: rfc3339(expiresAt) })
 }
 
 /** ASCII alone: the parts are checked when they come from the broker. @see RFC 6749 §5.1 */

@@ -2,9 +2,10 @@ import { hash } from 'node:crypto'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Clock } from '../../core/clock.ts'
 import type { Delay } from '../../core/io/system.ts'
+import type { IssuedKind } from '../form.ts'
 import { createTokenAnswers, sendRefusal } from './local-answer.ts'
 import { readBody } from './local-body.ts'
-import { authenticate, type LocalStep } from './local-client.ts'
+import { authenticate, authenticateByKey, type LocalStep } from './local-client.ts'
 import { isFormContent, type LocalForm, readLocalForm } from './local-form.ts'
 import { judgeHeaders } from './local-guards.ts'
 import { badRequest, type LocalRefusal, refusalOf, refuse } from './local-refusal.ts'
@@ -36,6 +37,8 @@ const tooSlow: TokenResult = {
 /** A request that may be answered. */
 interface Question {
   readonly kind: 'question'
+  /** What the caller can use. */
+  readonly wants: IssuedKind
   readonly target: TokenTarget
   readonly key: string
   readonly minTtlMs: number
@@ -48,7 +51,7 @@ const maxRemembered = 256
 
 /**
  * An OAuth 2.0 token endpoint on localhost: `POST /token` with client credentials, so that any OAuth client library
- * works unchanged. The cached path is synchronous from the last byte of the request to the first of the answer.
+ * works unchanged; and `GET /aws/<policy>` for AWS SDKs. The cached path is synchronous from the last byte of the request to the first of the answer.
  *
  * @param hosts exact values of `Host` that are served
  * @see RFC 6749 §4.4
@@ -88,10 +91,26 @@ export function createLocalApi(deps: LocalApiDeps, hosts: ReadonlySet<string>): 
     }
   }
 
-  function send(response: ServerResponse, answer: Answer): void {
+  function send(response: ServerResponse, question: Question, answer: Answer): void {
     if (response.destroyed) return
-    if (answer.kind === 'granted') answers.send(response, answer.token, clock().getTime())
+    if (answer.kind === 'granted') sendToken(response, question, answer.token)
     else sendRefusal(response, answer)
+  }
+
+  function sendToken(response: ServerResponse, { wants }: Question, token: CachedToken): void {
+    if (token.issued !== wants) sendRefusal(response, wants === 'bearer' ? noToken : noAwsCredentials)
+    else if (wants === 'bearer') answers.send(response, token, clock().getTime())
+    else answers.sendAws(response, token)
+  }
+
+  function respond(response: ServerResponse, question: Question | LocalRefusal): void {
+    if (question.kind === 'refusal') {
+      sendRefusal(response, question)
+      return
+    }
+    const token = cache.peek(question.target, question.key, question.minTtlMs)
+    if (token !== undefined) sendToken(response, question, token)
+    else void ask(question).then((answer) => send(response, question, answer))
   }
 
   return (request, response) => {
@@ -100,28 +119,43 @@ export function createLocalApi(deps: LocalApiDeps, hosts: ReadonlySet<string>): 
       sendRefusal(response, checked)
       return
     }
+    if (checked.kind === 'aws') {
+      request.resume()
+      respond(response, judgeAws(checked.authorization, checked.clientId, steps))
+      return
+    }
     readBody(request, (body) => {
-      const question = body === undefined ? tooLarge : recognise(checked.authorization, body)
-      if (question.kind === 'refusal') {
-        sendRefusal(response, question)
-        return
-      }
-      const token = cache.peek(question.target, question.key, question.minTtlMs)
-      if (token !== undefined) answers.send(response, token, clock().getTime())
-      else void ask(question).then((answer) => send(response, answer))
+      respond(response, body === undefined ? tooLarge : recognise(checked.authorization, body))
     })
   }
 }
 
-function check(
-  request: IncomingMessage,
-  hosts: ReadonlySet<string>,
-): { readonly kind: 'checked'; readonly authorization: string | undefined } | LocalRefusal {
+type Checked =
+  | { readonly kind: 'checked'; readonly authorization: string | undefined }
+  | { readonly kind: 'aws'; readonly authorization: string | undefined; readonly clientId: string }
+
+/** A Kubernetes object name and nothing else: no query, no encoding. */
+const awsPath = /^\/aws\/([a-z0-9][a-z0-9.-]{0,252})$/
+
+const notFound = refuse(404, 'invalid_request', 'There is only POST /token and GET /aws/<policy>, without a query')
+
+function wrongMethod(allow: string): LocalRefusal {
+  return { ...refuse(405, 'invalid_request', `Use ${allow}`), headers: { allow } }
+}
+
+const noToken = badRequest('The policy gives AWS credentials and no token: ask GET /aws/<policy>')
+const noAwsCredentials = badRequest('The policy gives a token and no AWS credentials: use web identity, by form aws')
+
+function check(request: IncomingMessage, hosts: ReadonlySet<string>): Checked | LocalRefusal {
   const verdict = judgeHeaders(request.rawHeaders, hosts)
   if (verdict.kind === 'refused') return refuse(403, 'access_denied', verdict.description)
-  if (request.url !== '/token') return refuse(404, 'invalid_request', 'There is only POST /token, without a query')
-  if (request.method !== 'POST') return { ...refuse(405, 'invalid_request', 'Use POST'), headers: { allow: 'POST' } }
   const { authorization, contentType } = verdict.headers
+  const clientId = awsPath.exec(request.url ?? '')?.[1]
+  if (clientId !== undefined) {
+    return request.method === 'GET' ? { kind: 'aws', authorization, clientId } : wrongMethod('GET')
+  }
+  if (request.url !== '/token') return notFound
+  if (request.method !== 'POST') return wrongMethod('POST')
   if (!isFormContent(contentType)) return badRequest('Send the parameters as application/x-www-form-urlencoded')
   return { kind: 'checked', authorization }
 }
@@ -137,7 +171,18 @@ function judge(authorization: string | undefined, body: string, steps: readonly 
   const policy = authenticate(authorization, form, steps)
   if ('kind' in policy) return policy
   const target = narrow(policy, form)
-  return { kind: 'question', target, key: targetKey(target), minTtlMs: form.minTtlSeconds * 1000 }
+  return { kind: 'question', wants: 'bearer', target, key: targetKey(target), minTtlMs: form.minTtlSeconds * 1000 }
+}
+
+/** @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html */
+function judgeAws(
+  authorization: string | undefined,
+  clientId: string,
+  steps: readonly LocalStep[],
+): Question | LocalRefusal {
+  const target = authenticateByKey(authorization, clientId, steps)
+  if ('kind' in target) return target
+  return { kind: 'question', wants: 'aws-credentials', target, key: targetKey(target), minTtlMs: 0 }
 }
 
 /** What this caller asks of the policy; the broker decides whether it may be had. */

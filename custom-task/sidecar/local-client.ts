@@ -16,6 +16,7 @@ interface Credentials {
   readonly secret: Secret
 }
 
+const howToByKey = 'Send the content of the key file as Authorization, read anew each time'
 const howTo = 'Send the policy as client id and the content of the key file as client secret, read anew each time'
 
 /** The form in which a key is kept and compared. */
@@ -39,6 +40,22 @@ export function authenticate(
   const step = findStep(credentials.secret, steps)
   if (step === undefined) return invalidClient(howTo)
   return step.targets.get(credentials.id) ?? invalidClient('The client id is no policy of this step')
+}
+
+/**
+ * The caller of an AWS SDK: its `Authorization` is the key file's content as it stands, or behind `Bearer`.
+ *
+ * @see https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html
+ */
+export function authenticateByKey(
+  authorization: string | undefined,
+  clientId: string,
+  steps: readonly LocalStep[],
+): TokenTarget | LocalRefusal {
+  const match = /^(?:bearer +)?([A-Za-z0-9_-]{1,128})$/i.exec(authorization ?? '')
+  const step = findStep(new Secret(match?.[1] ?? ''), steps)
+  if (match === null || step === undefined) return invalidClient(howToByKey)
+  return step.targets.get(clientId) ?? invalidClient('The path names no policy of this step')
 }
 
 /** Looks at every step, so that the time tells nothing about which key was nearly right. */

@@ -3,6 +3,8 @@ import { Secret } from '../../core/secret.ts'
 import type { PolicyConfig, StepConfig } from './config-schema.ts'
 import type { LocalStep } from './local-client.ts'
 import { hashKey } from './local-client.ts'
+import { keyFile } from './token-directory.ts'
+import type { Presentation } from './token-files.ts'
 import type { TokenTarget } from './token-target.ts'
 
 /** A key for one step, made anew at each start of the sidecar, and what it opens. */
@@ -18,6 +20,18 @@ export function localName(policy: PolicyConfig): string {
 
 export function targetOf({ policy, audience, scope }: PolicyConfig): TokenTarget {
   return { policy, audience, scope }
+}
+
+/** The forms of a token, with the paths that the step sees. */
+export function presentationOf(policy: PolicyConfig, { mountPath }: StepConfig): Presentation | undefined {
+  const { as, audience } = policy
+  if (as === undefined || audience === undefined) return undefined
+  const name = localName(policy)
+  return {
+    as,
+    audience,
+    place: { directory: `${mountPath}/${name}`, keyFile: `${mountPath}/${keyFile}`, url: '', name },
+  }
 }
 
 /** By local name, and by the policy's own name where that is nobody's local name. */

@@ -4,7 +4,8 @@ import type { KubeClient } from '../../core/io/kube/api.ts'
 import type { PodAdmission } from './admission-review.ts'
 import { owningTaskRun } from './admitted-pod.ts'
 import { gather } from './gather.ts'
-import { type Mutation, mutate } from './mutate.ts'
+import { type Mutation, mutate, policiesOf } from './mutate.ts'
+import { readPolicies } from './policy-facts.ts'
 import type { InjectionSettings } from './settings.ts'
 
 export interface DecideDeps {
@@ -13,7 +14,7 @@ export interface DecideDeps {
   readonly log: Pick<Logger, 'info' | 'debug'>
 }
 
-/** Gathers what the runs say, and judges the pod. @throws what the API server's client throws */
+/** Gathers what runs and policies say, and judges the pod. @throws what the API server's client throws */
 export type Decide = (admission: PodAdmission, signal: AbortSignal) => Promise<Mutation>
 
 export function createDecide({ kube, settings, log }: DecideDeps): Decide {
@@ -24,7 +25,8 @@ export function createDecide({ kube, settings, log }: DecideDeps): Decide {
       gather({ namespace, name: maker.name, uid: maker.uid }, kube, signal),
       settings.current(),
     ])
-    const mutation = mutate(pod, { origin, settings: current })
+    const policies = await readPolicies(namespace, policiesOf(pod, origin), kube, signal)
+    const mutation = mutate(pod, { origin, settings: current, policies })
     const facts = { namespace, pod: pod.metadata.name, task_run: maker.name }
     if (mutation.kind === 'injected') log.info({ ...facts, policies: mutation.policies }, 'sidecar injected')
     else if (mutation.kind === 'refused') log.info({ ...facts, reason: mutation.sentence }, 'pod refused')

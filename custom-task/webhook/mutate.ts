@@ -4,6 +4,8 @@ import { isInjectedAlready } from './injected-already.ts'
 import { type ChangedStep, type PatchOperation, patchOf } from './json-patch.ts'
 import { ourParts } from './our-containers.ts'
 import { asksByAnnotation, isOptedOut, maxTokens, type PodWishes, readWishes } from './pod-annotations.ts'
+import type { KnownPolicies } from './policy-facts.ts'
+import { withForms, withTargets } from './presented.ts'
 import type { InjectionSettings } from './settings.ts'
 import { maxConfigBytes, sidecarConfig } from './sidecar-config.ts'
 import { changeStep } from './step-changes.ts'
@@ -22,6 +24,8 @@ export type Mutation =
 export interface MutationContext {
   readonly origin: Origin
   readonly settings: InjectionSettings
+  /** Those that `policiesOf` named. */
+  readonly policies: KnownPolicies
 }
 
 const untouched: Mutation = { kind: 'untouched' }
@@ -30,20 +34,44 @@ const maxSteps = 64
 const maxSentenceLength = 1024
 
 /** Pod in, JSON patch out. Pure; applied to its own result it changes nothing. */
-export function mutate(pod: AdmittedPod, { origin, settings }: MutationContext): Mutation {
+export function mutate(pod: AdmittedPod, { origin, settings, policies }: MutationContext): Mutation {
+  const asked = readAsked(pod, origin)
+  if (asked === undefined) return untouched
+  const bound = withTargets(asked.asks, policies)
+  const wrong = [...asked.complaints, ...bound.complaints]
+  if (wrong.length > 0) return refused(wrong)
+  return place(pod, { asks: bound.asks, wishes: asked.wishes, settings })
+}
+
+/** The policies that the pod asks for, each once: what has to be read before it can be judged. */
+export function policiesOf(pod: AdmittedPod, origin: Origin): readonly string[] {
+  const asked = readAsked(pod, origin)
+  if (asked === undefined || asked.complaints.length > 0) return []
+  return [...new Set(asked.asks.map((ask) => ask.policy))].slice(0, maxTokens)
+}
+
+interface Asked {
+  readonly asks: readonly TokenAsk[]
+  readonly wishes: PodWishes
+  readonly complaints: readonly Complaint[]
+}
+
+/** @returns undefined when the pod is none of our business */
+function readAsked(pod: AdmittedPod, origin: Origin): Asked | undefined {
   const { annotations } = pod.metadata
-  if (isOptedOut(annotations)) return untouched
+  if (isOptedOut(annotations)) return undefined
   const fromPipeline = origin.kind === 'known' ? origin.fromPipeline : { asks: [], complaints: [] }
   const isAsked = asksByAnnotation(annotations) || fromPipeline.asks.length + fromPipeline.complaints.length > 0
-  if (!isAsked) return untouched
-  if (origin.kind === 'unknown') return refused(['the pod names a TaskRun that does not exist: let Tekton make it'])
+  if (!isAsked) return undefined
 
   const wishes = readWishes(annotations)
+  if (origin.kind === 'unknown') {
+    return { asks: [], wishes, complaints: ['the pod names a TaskRun that does not exist: let Tekton make it'] }
+  }
   const merged = mergeAsks([...wishes.asks, ...fromPipeline.asks])
   const formed = withForms(merged.asks, wishes.forms)
-  const wrong = [...wishes.complaints, ...fromPipeline.complaints, ...merged.complaints, ...formed.complaints]
-  if (wrong.length > 0) return refused(wrong)
-  return place(pod, { asks: formed.asks, wishes, settings })
+  const complaints = [...wishes.complaints, ...fromPipeline.complaints, ...merged.complaints, ...formed.complaints]
+  return { asks: formed.asks, wishes, complaints }
 }
 
 interface Placement {
@@ -73,7 +101,7 @@ function inject(pod: AdmittedPod, steps: readonly StepPlan[], { asks, wishes, se
   const changed = changedSteps(pod.spec.containers, steps)
   const complaints = changed.flatMap((step) => step.changes.complaints)
   if (complaints.length > 0) return refused(complaints)
-  const deliveries = steps.reduce((sum, step) => sum + step.tokens.length, 0)
+  const deliveries = steps.flatMap((step) => step.tokens).reduce((sum, { as }) => sum + 1 + as.length / 2, 0)
   const parts = ourParts({ config, deliveries, waitSeconds, isOptional }, settings)
   const policies = [...new Set(asks.map((ask) => ask.policy))]
   return { kind: 'injected', patch: patchOf(pod, parts, changed), policies }
@@ -84,27 +112,6 @@ function changedSteps(containers: readonly PodContainer[], steps: readonly StepP
     const container = containers[step.index]
     return container === undefined ? [] : [{ index: step.index, changes: changeStep(container, step) }]
   })
-}
-
-/** The annotation's forms, added to the tokens that they are for. */
-function withForms(
-  asks: readonly TokenAsk[],
-  forms: PodWishes['forms'],
-): { readonly asks: readonly TokenAsk[]; readonly complaints: readonly Complaint[] } {
-  const names = asks.map((ask) => ask.name)
-  const complaints = forms.flatMap(({ token, preset }): readonly Complaint[] => {
-    if (token === undefined) {
-      return asks.length === 1
-        ? []
-        : [`annotation as does not say which token is for ${preset}: write ${names[0]}=${preset}`]
-    }
-    return names.includes(token) ? [] : [`annotation as names token ${token}: the pod asks for ${names.join(', ')}`]
-  })
-  const formed = asks.map((ask) => {
-    const own = forms.filter(({ token }) => token === undefined || token === ask.name).map(({ preset }) => preset)
-    return { ...ask, as: [...new Set([...ask.as, ...own])] }
-  })
-  return { asks: formed, complaints }
 }
 
 function refused(complaints: readonly Complaint[]): Mutation {

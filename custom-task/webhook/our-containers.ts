@@ -13,7 +13,7 @@ import type { InjectionSettings } from './settings.ts'
 export interface PodNeeds {
   /** See `sidecarConfig`. */
   readonly config: string
-  /** Tokens times steps: how much the volume has to hold. */
+  /** Tokens times steps, and half for each form: how much the volume has to hold. */
   readonly deliveries: number
   readonly waitSeconds: number
   readonly isOptional: boolean

@@ -1,8 +1,9 @@
-import { type Preset, type PresetName, presets, type TokenPlace } from '../presets.ts'
+import type { Form, FormCase, TokenPlace } from '../form.ts'
+import { formOf } from '../presets.ts'
 import type { PodContainer } from './admitted-pod.ts'
 import { localUrl, tokenRoot, tokenVolume } from './names.ts'
 import type { StepPlan } from './steps.ts'
-import type { Complaint } from './token-ask.ts'
+import type { Complaint, TokenAsk } from './token-ask.ts'
 
 interface Variable {
   readonly name: string
@@ -42,26 +43,55 @@ export function changeStep(container: PodContainer, plan: StepPlan): StepChanges
   }
 }
 
+/** One token in one form, for one step. */
+interface Presented {
+  readonly form: Form
+  readonly place: TokenPlace
+  readonly subject: FormCase
+}
+
 function variablesOf(
   { container, tokens }: StepPlan,
   known: ReadonlyMap<string, string | null | undefined>,
 ): { readonly variables: readonly Variable[]; readonly complaints: readonly Complaint[] } {
-  const forms = tokens.flatMap((token) => token.as.map((preset) => ({ preset, place: placeOf(token.name) })))
-  const git = gitVariables(forms, known)
+  const presented = tokens.flatMap((token) => presentedIn(token, new Set(known.keys())))
+  const git = gitVariables(presented, known)
   const all = [
     ...entries({ TOKENBROKER_DIR: tokenRoot, TOKENBROKER_URL: localUrl }),
     ...(tokens.length === 1 ? tokens.flatMap((token) => onlyToken(placeOf(token.name))) : []),
-    ...forms.flatMap(({ preset, place }) => entries(presetOf(preset).env(place))),
+    ...joinedLists(presented.flatMap(({ form, place, subject }) => entries(form.env(place, subject)))),
   ]
   const values = new Map(all.map(({ name, value }) => [name, value]))
   const clashing = all.filter(({ name, value }) => values.get(name) !== value).map(({ name }) => name)
-  const complaints = [...new Set(clashing)].map(
-    (name) => `step container ${container} would need two values of ${name}: present one token only in that form`,
-  )
+  const complaints = [
+    ...presented.flatMap(({ form, place, subject }) => {
+      const complaint = form.judge(subject)
+      return complaint === undefined ? [] : [`token ${place.name}: ${complaint}`]
+    }),
+    ...[...new Set(clashing)].map(
+      (name) => `step container ${container} would need two values of ${name}: present one token only in that form`,
+    ),
+  ]
   if (git === undefined) {
     complaints.push(`step container ${container} sets GIT_CONFIG_COUNT to something that is no number: remove it`)
   }
   return { variables: [...entries(Object.fromEntries(values)), ...(git ?? [])], complaints }
+}
+
+function presentedIn({ name, as, target }: TokenAsk, ownVariables: ReadonlySet<string>): readonly Presented[] {
+  if (target === undefined) return []
+  return as.map((preset) => ({ form: formOf(preset), place: placeOf(name), subject: { ...target, ownVariables } }))
+}
+
+/** Variables that name several files: kubectl merges them. */
+const separators: ReadonlyMap<string, string> = new Map([['KUBECONFIG', ':']])
+
+function joinedLists(variables: readonly Variable[]): readonly Variable[] {
+  const values = (name: string) => variables.filter((one) => one.name === name).map((one) => one.value)
+  return variables.map(({ name, value }) => {
+    const separator = separators.get(name)
+    return { name, value: separator === undefined ? value : values(name).join(separator) }
+  })
 }
 
 function onlyToken({ directory }: TokenPlace): readonly Variable[] {
@@ -70,10 +100,10 @@ function onlyToken({ directory }: TokenPlace): readonly Variable[] {
 
 /** Behind the settings that the step has; undefined when it does not say how many those are. */
 function gitVariables(
-  forms: readonly { readonly preset: PresetName; readonly place: TokenPlace }[],
+  presented: readonly Presented[],
   known: ReadonlyMap<string, string | null | undefined>,
 ): readonly Variable[] | undefined {
-  const settings = forms.flatMap(({ preset, place }) => presetOf(preset).gitConfig?.(place) ?? [])
+  const settings = presented.flatMap(({ form, place, subject }) => form.gitConfig?.(place, subject) ?? [])
   if (settings.length === 0) return []
   const counted = known.has('GIT_CONFIG_COUNT') ? known.get('GIT_CONFIG_COUNT') : '0'
   if (!counted || !/^\d{1,3}$/.test(counted)) return undefined
@@ -88,10 +118,6 @@ function gitVariables(
 
 function placeOf(name: string): TokenPlace {
   return { directory: `${tokenRoot}/${name}`, keyFile: `${tokenRoot}/key`, url: localUrl, name }
-}
-
-function presetOf(name: PresetName): Preset {
-  return presets[name]
 }
 
 function entries(values: Readonly<Record<string, string>>): readonly Variable[] {

@@ -1,3 +1,4 @@
+import type { FormCase } from '../form.ts'
 import type { PresetName } from '../presets.ts'
 
 /** One token that a pod is to have. */
@@ -11,6 +12,8 @@ export interface TokenAsk {
   /** Steps that get it, as the Task names them; undefined: every step. */
   readonly steps: readonly string[] | undefined
   readonly as: readonly PresetName[]
+  /** What its forms are for; absent where it has none. */
+  readonly target?: Omit<FormCase, 'ownVariables'>
 }
 
 /** Something that cannot be done as asked: a clause that says the mend, without values that may be credentials. */

@@ -5,6 +5,7 @@ import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { createHttpClient } from '../../core/io/http-client.ts'
 import { Secret } from '../../core/secret.ts'
+import { decodeAwsCredentials, encodeAwsCredentials } from '../../custom-task/aws-credentials.ts'
 import { createBrokerClient } from '../../custom-task/broker-client.ts'
 import { createLeanHttp } from '../../custom-task/broker-client-lean-http.ts'
 import { createTokenFile } from '../../custom-task/broker-client-token-file.ts'
@@ -64,6 +65,28 @@ describe('createBrokerClient', () => {
       scope: ['deploy:staging'],
     })
     expect(result.kind === 'granted' && result.accessToken.reveal()).toBe('token-1')
+  })
+
+  it('knows a set of AWS credentials by its token type, and takes nothing that only looks like one', async () => {
+    const credentials = { AccessKeyId: 'ASIAEXAMPLEEXAMPLE', SecretAccessKey: 'a/+b', Token: 'c==' }
+    const more = { token_type: 'N_A', issued_token_type: 'urn:tokenbroker:params:token-type:aws-credentials' }
+    const text = encodeAwsCredentials(credentials)
+    const answers = [
+      [text, more],
+      [text, { ...more, token_type: 'Bearer' }],
+      [text, { ...more, issued_token_type: 'urn:ietf:params:oauth:token-type:access_token' }],
+      ['no-credentials', more],
+      [Buffer.from('{"AccessKeyId":"a"}').toString('base64url'), more],
+    ] as const
+    const kinds: string[] = []
+    for (const [token, members] of answers) {
+      broker.answerWith(() => granted(token, 900, members))
+      const result = await client().exchange({ policy: 'cloud' }, signal)
+      kinds.push(result.kind === 'granted' ? result.issued : result.kind)
+    }
+
+    expect(kinds).toEqual(['aws-credentials', 'unavailable', 'unavailable', 'unavailable', 'unavailable'])
+    expect(decodeAwsCredentials(text)).toEqual(credentials)
   })
 
   it('asks for a CustomRun with the projected token as the actor', async () => {

@@ -23,7 +23,13 @@ describe('parseConfig', () => {
       broker: { ...broker, tokenFile: '/var/run/secrets/tokenbroker/token' },
       listen: { address: '127.0.0.1', port: 8099 },
       health: { address: '', port: 8098 },
-      steps: [{ directory: '/tokenbroker', policies: [{ policy: 'deploy-staging', optional: false }] }],
+      steps: [
+        {
+          directory: '/tokenbroker',
+          mountPath: '/tokenbroker',
+          policies: [{ policy: 'deploy-staging', optional: false }],
+        },
+      ],
     })
   })
 
@@ -89,7 +95,8 @@ describe('parseConfig', () => {
     ['an empty alias', [{ policies: ['=a'] }], 'steps[0].policies[0].alias'],
     ['a scope with a space', [{ policies: [{ policy: 'a', scope: ['b c'] }] }], 'steps[0].policies[0].scope[0]'],
     ['a form that nobody knows', [{ policies: [{ policy: 'a', as: ['svn'] }] }], 'steps[0].policies[0].as[0]'],
-    ['a form twice', [{ policies: [{ policy: 'a', as: ['git', 'git'] }] }], 'steps[0].policies[0].as'],
+    ['a form for no audience', [{ policies: [{ policy: 'a', as: ['git'] }] }], 'steps[0].policies[0].audience'],
+    ['a form twice', [{ policies: [{ policy: 'a', audience: 'b', as: ['git', 'git'] }] }], 'steps[0].policies[0].as'],
     ['a directory that is no path', [{ directory: 'tokens', policies: ['a'] }], 'steps[0].directory'],
     ['a directory with ..', [{ directory: '/a/../b', policies: ['a'] }], 'steps[0].directory'],
     ['a directory too long for a socket', [{ directory: `/${'a'.repeat(94)}`, policies: ['a'] }], 'steps[0].directory'],

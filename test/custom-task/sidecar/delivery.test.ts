@@ -44,6 +44,7 @@ function token(text = 'token-1'): CachedToken {
   return {
     kind: 'granted',
     accessToken: new Secret(text),
+    issued: 'bearer',
     obtainedAt: new Date(now),
     renewAt: new Date(now + 150_000),
     expiresAt: new Date(now + 300_000),

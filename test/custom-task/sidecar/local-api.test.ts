@@ -2,8 +2,10 @@ import { once } from 'node:events'
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { connect } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { rfc3339 } from '../../../core/clock.ts'
 import { startServer } from '../../../core/io/http-server.ts'
 import { Secret } from '../../../core/secret.ts'
+import { encodeAwsCredentials } from '../../../custom-task/aws-credentials.ts'
 import type { Granted, NotGranted } from '../../../custom-task/broker-client-answer.ts'
 import { createLocalApi } from '../../../custom-task/sidecar/local-api.ts'
 import { hashKey } from '../../../custom-task/sidecar/local-client.ts'
@@ -34,6 +36,7 @@ beforeEach(async () => {
   answer = async () => ({
     kind: 'granted',
     accessToken: new Secret(`token-${asked.length}`),
+    issued: 'bearer',
     expiresAt: new Date(time.clock().getTime() + 300_000),
     scope: ['a', 'b'],
     exchangeId: 'e-1',
@@ -353,5 +356,75 @@ describe('createLocalApi', () => {
     arrived.resolve()
     expect(await ask()).toMatchObject({ status: 200, body: { access_token: 'token-1' } })
     expect(asked).toHaveLength(1)
+  })
+})
+
+describe('container credentials of AWS', () => {
+  const credentials = { AccessKeyId: 'ASIAEXAMPLEEXAMPLE', SecretAccessKey: 'secret/+access', Token: 'session==' }
+  const aws = { method: 'GET', path: '/aws/deploy', body: '', headers: { authorization: key } }
+
+  function giveCredentials(): void {
+    answer = async () => ({
+      kind: 'granted',
+      accessToken: new Secret(encodeAwsCredentials(credentials)),
+      issued: 'aws-credentials',
+      expiresAt: new Date(time.clock().getTime() + 900_000),
+      scope: [],
+      exchangeId: 'e-1',
+    })
+  }
+
+  it.each([key, `Bearer ${key}`])('are answered to Authorization: %s', async (authorization) => {
+    giveCredentials()
+    const { status, headers, body } = await ask({ ...aws, headers: { authorization } })
+
+    expect(status).toBe(200)
+    expect(body).toEqual({ ...credentials, Expiration: rfc3339(new Date(time.clock().getTime() + 900_000)) })
+    expect(headers).toMatchObject({ 'content-type': 'application/json', 'cache-control': 'no-store' })
+    await ask(aws)
+    expect(asked).toHaveLength(1)
+  })
+
+  it.each([
+    ['no key', { headers: { authorization: [] } }, 401, 'invalid_client'],
+    ['a wrong key', { headers: { authorization: 'wrong' } }, 401, 'invalid_client'],
+    ['the key of another step', { headers: { authorization: otherKey } }, 401, 'invalid_client'],
+    ['a policy of another step', { path: '/aws/other' }, 401, 'invalid_client'],
+    ['a path with a query', { path: '/aws/deploy?a=b' }, 404, 'invalid_request'],
+    ['a path that climbs', { path: '/aws/../token' }, 404, 'invalid_request'],
+    ['an encoded path', { path: '/aws/%64eploy' }, 404, 'invalid_request'],
+    ['POST', { method: 'POST' }, 405, 'invalid_request'],
+    ['a proxy', { headers: { authorization: key, 'x-forwarded-for': '10.0.0.1' } }, 403, 'access_denied'],
+    ['another Host', { headers: { authorization: key, host: 'evil.example' } }, 403, 'access_denied'],
+  ])('are refused to %s', async (_, sent, status, error) => {
+    giveCredentials()
+
+    expect(await ask({ ...aws, ...sent })).toMatchObject({ status, body: { error } })
+    expect(asked).toEqual([])
+  })
+
+  it('are not what a policy with a token gives, nor the other way round', async () => {
+    expect(await ask(aws)).toMatchObject({
+      status: 400,
+      body: { error_description: expect.stringContaining('web identity') },
+    })
+    expect(await ask(aws)).toMatchObject({ status: 400 })
+
+    giveCredentials()
+    expect(await ask({ headers: { authorization: basic('api', key) } })).toMatchObject({
+      status: 400,
+      body: { error: 'invalid_request', error_description: expect.stringContaining('GET /aws/<policy>') },
+    })
+  })
+
+  it('pass on what the broker refuses', async () => {
+    answer = async () => ({
+      kind: 'refused',
+      error: 'access_denied',
+      description: 'Mend it',
+      status: 400,
+      exchangeId: 'e-2',
+    })
+    expect(await ask(aws)).toMatchObject({ status: 403, body: { error: 'access_denied', exchange_id: 'e-2' } })
   })
 })

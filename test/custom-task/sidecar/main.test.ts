@@ -119,6 +119,40 @@ describe('sidecar', () => {
     expect(sidecar.output()).not.toContain(key)
   })
 
+  it('writes files for tools beside the token, and replaces them with it', async () => {
+    broker.answerWith((_, count) => granted(`token-${count}`, count === 1 ? 2 : 300))
+    const as = ['git', 'docker', 'netrc', 'kubeconfig']
+    const policies = [{ policy: 'deploy', alias: 'api', audience: 'https://code.example.com', as }]
+    const sidecar = await start(config([{ directory: join(root, 'one'), mountPath: '/mnt', policies }]))
+    const contents = async () =>
+      Promise.all(['git-credentials', 'config.json', 'netrc', 'kubeconfig'].map((name) => read(`one/api/${name}`)))
+
+    await ready(sidecar)
+    await expect.poll(() => read('one/api/token'), { timeout: 10_000 }).toBe('token-2')
+    const [git, dockerConfig, netrc, kubeconfig] = await contents()
+    expect(git).toBe('https://oauth2:token-2@code.example.com\n')
+    expect(JSON.parse(dockerConfig ?? '')).toEqual({ auths: { 'code.example.com': { auth: expect.any(String) } } })
+    expect(netrc).toBe('machine code.example.com\nlogin oauth2\npassword token-2\n')
+    expect(kubeconfig).toContain('"/mnt/api/token"')
+    expect((await stat(join(root, 'one/api/git-credentials'))).mode & 0o777).toBe(0o444)
+    expect(broker.requests[0]?.form.get('audience')).toBe('https://code.example.com')
+
+    broker.answerWith(() => refused(400, 'access_denied'))
+    sidecar.child.kill('SIGTERM')
+    await sidecar.exit
+    expect(await readdir(join(root, 'one'))).toEqual([])
+  })
+
+  it('says where a form cannot hold the token that came', async () => {
+    broker.answerWith(() => granted('a'.repeat(5000), 300))
+    const policies = [{ policy: 'deploy', audience: 'https://code.example.com', as: ['netrc'] }]
+    const sidecar = await start(config([{ directory: join(root, 'one'), policies }]))
+
+    expect(await gate(sidecar)).toMatchObject({ code: 1, output: expect.stringContaining('over 4000 bytes') })
+    expect(await read('one/deploy/error')).toContain('use another form')
+    expect(await readdir(join(root, 'one/deploy'))).not.toContain('token')
+  })
+
   it('ends at SIGTERM whatever is under way', async () => {
     const never = Promise.withResolvers<undefined>()
     broker.answerWith(() => never.promise)

@@ -29,6 +29,7 @@ function grant(): Granted {
   return {
     kind: 'granted',
     accessToken: new Secret(`token-${asked}`),
+    issued: 'bearer',
     expiresAt: new Date(time.clock().getTime() + 300_000),
     scope: [],
     exchangeId: undefined,

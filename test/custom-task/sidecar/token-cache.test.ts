@@ -40,6 +40,7 @@ beforeEach(() => {
   answer = async () => ({
     kind: 'granted',
     accessToken: new Secret(`token-${asked.length}`),
+    issued: 'bearer',
     expiresAt: new Date(time.clock().getTime() + lifeSeconds * 1000),
     scope: ['a'],
     exchangeId: 'e',

@@ -17,7 +17,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Secret } from '../../../core/secret.ts'
 import { openTokenDirectory, TokenDirectoryError } from '../../../custom-task/sidecar/token-directory.ts'
-import { errorFiles, tokenFiles } from '../../../custom-task/sidecar/token-files.ts'
+import { errorFiles, type FileSet, tokenFiles } from '../../../custom-task/sidecar/token-files.ts'
 
 let root: string
 let umask: number
@@ -32,8 +32,10 @@ afterEach(async () => {
   await rm(root, { recursive: true, force: true })
 })
 
-function files(n: number) {
-  return tokenFiles({ accessToken: new Secret(`token-${n}`), expiresAt: new Date(1_767_225_600_000 + n * 1000) })
+function files(n: number): FileSet {
+  const expiresAt = new Date(1_767_225_600_000 + n * 1000)
+  const made = tokenFiles({ accessToken: new Secret(`token-${n}`), issued: 'bearer', expiresAt, scope: [] })
+  return made.kind === 'files' ? made.files : {}
 }
 
 async function mode(path: string): Promise<string> {

@@ -1,5 +1,6 @@
 import type { AdmittedPod } from '../../../custom-task/webhook/admitted-pod.ts'
 import { type Mutation, type MutationContext, mutate } from '../../../custom-task/webhook/mutate.ts'
+import type { KnownPolicies, PolicyFacts } from '../../../custom-task/webhook/policy-facts.ts'
 import type { InjectionSettings } from '../../../custom-task/webhook/settings.ts'
 import type { TokenAsk } from '../../../custom-task/webhook/token-ask.ts'
 import { applyJsonPatch } from '../../fakes/kube/json-patch.ts'
@@ -20,9 +21,27 @@ export function ask(policy: string, more: Partial<TokenAsk> = {}): TokenAsk {
   return { name: policy, policy, audience: undefined, scopes: undefined, steps: undefined, as: [], ...more }
 }
 
+/** Every policy there may be, for one server, with a role of each cloud. */
+const everyPolicy: PolicyFacts = {
+  audience: 'https://code.example.com',
+  scopes: ['push', 'arn:aws:iam::123456789012:role/deploy'],
+  provider: 'builtin',
+}
+
+/** As many as anybody asks for. */
+export function samePolicy(facts: Partial<PolicyFacts> = {}): KnownPolicies {
+  const policies = new Map<string, PolicyFacts>()
+  policies.get = () => ({ ...everyPolicy, ...facts })
+  return policies
+}
+
 /** A pod of a run whose TokenExchange tasks ask for these. */
-export function context(asks: readonly TokenAsk[] = [], complaints: readonly string[] = []): MutationContext {
-  return { origin: { kind: 'known', fromPipeline: { asks, complaints } }, settings }
+export function context(
+  asks: readonly TokenAsk[] = [],
+  complaints: readonly string[] = [],
+  policies = samePolicy(),
+): MutationContext {
+  return { origin: { kind: 'known', fromPipeline: { asks, complaints } }, settings, policies }
 }
 
 export interface Container {

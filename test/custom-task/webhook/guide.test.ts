@@ -5,7 +5,6 @@ import { parse } from 'yaml'
 import { parseConfig } from '../../../core/config-file.ts'
 import { pipelineSpec } from '../../../core/tekton/pipeline-spec.ts'
 import { tokenExchangesBefore } from '../../../core/tekton/token-exchange-tasks.ts'
-import { type Preset, presets } from '../../../custom-task/presets.ts'
 import { exampleConfig, webhookConfig } from '../../../custom-task/webhook/config.ts'
 import { readWishes } from '../../../custom-task/webhook/pod-annotations.ts'
 import { configRows } from './config-keys.ts'
@@ -33,15 +32,6 @@ describe('the guide to injection', () => {
 
     expect(complaints.map((one) => one.split(' ')[1])).toEqual(rows.map((key) => `tokenbroker.dev/${key}`))
     expect(rows).toHaveLength(5)
-  })
-
-  it('names the variables of every form', () => {
-    for (const [name, preset] of Object.entries<Preset>(presets)) {
-      const place = { directory: '/d', keyFile: '/k', url: 'u', name: 'n' }
-      const git = preset.gitConfig === undefined ? [] : ['GIT_CONFIG_COUNT', 'GIT_CONFIG_KEY_0', 'GIT_CONFIG_VALUE_0']
-      const variables = [...git, ...Object.keys(preset.env(place))].map((variable) => `\`${variable}\``)
-      expect(guide).toContain(`| \`${name}\` | ${variables.join(', ')} |`)
-    }
   })
 
   it('shows a configuration that works, and says of every key what the schema says', () => {

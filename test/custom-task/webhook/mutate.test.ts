@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { parseConfig } from '../../../custom-task/sidecar/config.ts'
 import { mutate } from '../../../custom-task/webhook/mutate.ts'
-import { applied, ask, context, inject, settings } from './apply.ts'
+import type { PolicyFacts } from '../../../custom-task/webhook/policy-facts.ts'
+import { applied, ask, context, inject, samePolicy, settings } from './apply.ts'
 import { annotated, parsePod, tektonPod, tektonPodObject } from './tekton-pod.ts'
 
 const asked = { 'tokenbroker.dev/inject': 'deploy-staging' }
@@ -28,7 +29,11 @@ describe('mutate', () => {
       expect(config.broker).toMatchObject({ url: settings.brokerUrl, ca: settings.ca })
       expect(config.volume).toBe('/tokenbroker')
       expect(config.steps).toEqual([
-        { directory: '/tokenbroker/step-rollout', policies: [{ policy: 'deploy-staging', optional: false }] },
+        {
+          directory: '/tokenbroker/step-rollout',
+          mountPath: '/tokenbroker',
+          policies: [{ policy: 'deploy-staging', optional: false }],
+        },
       ])
       expect(result.container('tokenbroker').args?.slice(0, 3)).toEqual([
         '--max-semi-space-size=2',
@@ -204,32 +209,78 @@ describe('mutate', () => {
       expect(result.config().steps[0]?.policies).toEqual([{ policy: 'deploy-staging', optional: true }])
     })
 
+    const pool = '//iam.googleapis.com/projects/7/locations/global/workloadIdentityPools/p/providers/q'
+
     it.each([
-      ['docker', { DOCKER_CONFIG: '/tokenbroker/t', REGISTRY_AUTH_FILE: '/tokenbroker/t/config.json' }],
-      ['netrc', { NETRC: '/tokenbroker/t/netrc' }],
+      ['docker', {}, { DOCKER_CONFIG: '/tokenbroker/t', REGISTRY_AUTH_FILE: '/tokenbroker/t/config.json' }],
+      ['netrc', {}, { NETRC: '/tokenbroker/t/netrc' }],
       [
         'aws',
+        { provider: 'aws' },
         {
           AWS_CONTAINER_CREDENTIALS_FULL_URI: 'http://127.0.0.1:8099/aws/t',
           AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE: '/tokenbroker/key',
         },
       ],
-      ['gcp', { GOOGLE_APPLICATION_CREDENTIALS: '/tokenbroker/t/gcp.json' }],
-      ['azure', { AZURE_FEDERATED_TOKEN_FILE: '/tokenbroker/t/token' }],
-      ['kubeconfig', { KUBECONFIG: '/tokenbroker/t/kubeconfig' }],
+      [
+        'aws',
+        {},
+        { AWS_WEB_IDENTITY_TOKEN_FILE: '/tokenbroker/t/token', AWS_ROLE_ARN: 'arn:aws:iam::123456789012:role/deploy' },
+      ],
+      ['gcp', { audience: pool }, { GOOGLE_APPLICATION_CREDENTIALS: '/tokenbroker/t/gcp.json' }],
+      [
+        'gcp',
+        { audience: 'https://storage.googleapis.com' },
+        { CLOUDSDK_AUTH_ACCESS_TOKEN_FILE: '/tokenbroker/t/token' },
+      ],
+      ['azure', {}, { AZURE_FEDERATED_TOKEN_FILE: '/tokenbroker/t/token' }],
+      ['kubeconfig', {}, { KUBECONFIG: '/tokenbroker/t/kubeconfig' }],
       [
         'git',
+        {},
         {
-          GIT_CONFIG_COUNT: '1',
-          GIT_CONFIG_KEY_0: 'credential.helper',
-          GIT_CONFIG_VALUE_0: 'store --file /tokenbroker/t/git-credentials',
+          GIT_CONFIG_COUNT: '2',
+          GIT_CONFIG_KEY_0: 'credential.https://code.example.com.helper',
+          GIT_CONFIG_VALUE_0: '',
+          GIT_CONFIG_KEY_1: 'credential.https://code.example.com.helper',
+          GIT_CONFIG_VALUE_1: '!f() { test "$1" != get || git credential-store --file /tokenbroker/t/git-credentials get; }; f',
         },
       ],
-    ])('presents a token as %s', (as, variables) => {
-      const result = inject(annotated({ inject: 't=deploy-staging', as }))
+    ] as readonly (readonly [string, Partial<PolicyFacts>, Record<string, string>])[])(
+      'presents a token as %s',
+      (as, facts, variables) => {
+        const within = context([], [], samePolicy(facts))
+        const result = inject(annotated({ inject: 't=deploy-staging', as }), within)
 
-      expect(result.env('step-rollout')).toMatchObject(variables)
-      expect(parseConfig(result.config()).steps[0]?.policies[0]?.as).toEqual([as])
+        expect(result.env('step-rollout')).toMatchObject(variables)
+        expect(parseConfig(result.config()).steps[0]?.policies[0]).toMatchObject({
+          as: [as],
+          audience: facts.audience ?? 'https://code.example.com',
+        })
+        for (const name of ['AWS_WEB_IDENTITY_TOKEN_FILE', 'AWS_CONTAINER_CREDENTIALS_FULL_URI']) {
+          expect(Object.hasOwn(result.env('step-rollout'), name)).toBe(Object.hasOwn(variables, name))
+        }
+      },
+    )
+
+    it('takes role and identity from the step where it says them itself', () => {
+      const own = { AWS_ROLE_ARN: 'arn:aws:iam::1:role/own', AZURE_CLIENT_ID: 'own' }
+      const env = Object.entries(own).map(([name, value]) => ({ name, value }))
+      const id = '11111111-2222-4333-8444-555555555555'
+      const policies = samePolicy({ scopes: [`${id}/${id}`] })
+      const pod = annotated({ inject: 't', as: 'aws,azure' }, { steps: [{ name: 'rollout', env }] })
+
+      expect(inject(pod, context([], [], policies)).env('step-rollout')).toMatchObject({ ...own, AZURE_TENANT_ID: id })
+    })
+
+    it('merges several kubeconfigs, and two servers of git, in one step', () => {
+      const result = inject(annotated({ inject: 'a,b', as: 'a=kubeconfig,b=kubeconfig,a=git,b=git' }))
+
+      expect(result.env('step-rollout')).toMatchObject({
+        KUBECONFIG: '/tokenbroker/a/kubeconfig:/tokenbroker/b/kubeconfig',
+        GIT_CONFIG_COUNT: '4',
+        GIT_CONFIG_VALUE_3: '!f() { test "$1" != get || git credential-store --file /tokenbroker/b/git-credentials get; }; f',
+      })
     })
 
     it('presents each of several tokens in its form', () => {
@@ -238,8 +289,8 @@ describe('mutate', () => {
       )
 
       expect(result.config().steps[0]?.policies).toEqual([
-        { policy: 'source', as: ['git', 'netrc'] },
-        { policy: 'push-image', alias: 'image', as: ['docker'] },
+        { policy: 'source', audience: 'https://code.example.com', as: ['git', 'netrc'] },
+        { policy: 'push-image', alias: 'image', audience: 'https://code.example.com', as: ['docker'] },
       ])
       expect(result.env('step-rollout')).toMatchObject({
         NETRC: '/tokenbroker/source/netrc',
@@ -258,9 +309,9 @@ describe('mutate', () => {
       const names = result.container('step-rollout').env?.map((one) => one.name) ?? []
 
       expect(result.env('step-rollout')).toMatchObject({
-        GIT_CONFIG_COUNT: '3',
+        GIT_CONFIG_COUNT: '4',
         GIT_CONFIG_KEY_0: 'user.name',
-        GIT_CONFIG_KEY_2: 'credential.helper',
+        GIT_CONFIG_KEY_2: 'credential.https://code.example.com.helper',
         DOCKER_CONFIG: '/tokenbroker/a',
       })
       expect(result.container('step-rollout').env).toContainEqual(env[3])
@@ -299,7 +350,9 @@ describe('mutate', () => {
       const result = inject(annotated({ wait: '5', optional: 'true', as: 'git' }), context([ask('t')]))
 
       expect(result.container('tokenbroker-gate').args).toEqual(['/app/gate.mjs', '--timeout', '5s', '--optional'])
-      expect(result.config().steps[0]?.policies).toEqual([{ policy: 't', optional: true, as: ['git'] }])
+      expect(result.config().steps[0]?.policies).toEqual([
+        { policy: 't', audience: 'https://code.example.com', optional: true, as: ['git'] },
+      ])
     })
   })
 
@@ -325,7 +378,9 @@ describe('mutate', () => {
       ],
     ])('ask for nothing, whatever else: one that %s', (_, options) => {
       expect(mutate(tektonPod(options), context())).toEqual({ kind: 'untouched' })
-      expect(mutate(tektonPod(options), { origin: { kind: 'unknown' }, settings })).toEqual({ kind: 'untouched' })
+      expect(mutate(tektonPod(options), { origin: { kind: 'unknown' }, settings, policies: samePolicy() })).toEqual({
+        kind: 'untouched',
+      })
     })
 
     it.each([false, true])('have been injected before (native sidecars: %s)', (hasNativeSidecars) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { mutate } from '../../../custom-task/webhook/mutate.ts'
-import { ask, context, inject, sentence, settings } from './apply.ts'
+import { ask, context, inject, samePolicy, sentence, settings } from './apply.ts'
 import { annotated, parsePod, tektonPod, tektonPodObject } from './tekton-pod.ts'
 
 const asked = { 'tokenbroker.dev/inject': 'deploy-staging' }
@@ -52,6 +52,28 @@ describe('pods that are refused', () => {
     }
   })
 
+  it.each([
+    ['git', { audience: 'api://deploy' }, 'Token t: form git needs to know the server'],
+    ['docker', { audience: 'acme.azurecr.io' }, 'use form azure'],
+    ['gcp', {}, 'no provider of a workload identity pool'],
+    ['aws', { scopes: ['deploy'] }, 'set AWS_ROLE_ARN in the step'],
+    ['kubeconfig', { audience: 'k8s' }, 'no https URL'],
+  ] as const)('ask for form %s of a policy that it cannot be right for', (as, facts, mend) => {
+    const policies = samePolicy(facts)
+
+    expect(sentence(annotated({ inject: 't', as }), context([], [], policies))).toContain(mend)
+    expect(sentence(tektonPod(), context([ask('t', { as: [as] })], [], policies))).toContain(mend)
+  })
+
+  it('ask for a form of a policy that does not exist', () => {
+    const none = context([], [], new Map())
+
+    expect(sentence(annotated({ inject: 'a=t', as: 'git' }), none)).toBe(
+      'Policy t, whose token is to be presented as git, is missing: create it',
+    )
+    expect(sentence(annotated({ inject: 't' }), none)).toBe('injected')
+  })
+
   it('imitate what was injected, with a mount more', () => {
     const { pod } = inject(tektonPod({ annotations: asked, steps: [{ name: 'a' }, { name: 'b' }] }))
     const [a, b] = pod.spec.containers
@@ -77,7 +99,11 @@ describe('pods that are refused', () => {
   })
 
   it('were made by hand in the name of a TaskRun that is not there', () => {
-    const mutation = mutate(tektonPod({ annotations: asked }), { origin: { kind: 'unknown' }, settings })
+    const mutation = mutate(tektonPod({ annotations: asked }), {
+      origin: { kind: 'unknown' },
+      settings,
+      policies: samePolicy(),
+    })
 
     expect(mutation).toEqual({
       kind: 'refused',
