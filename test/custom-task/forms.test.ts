@@ -38,7 +38,10 @@ describe('git', () => {
   it('asks its own helper and no other, at that server alone', () => {
     expect(formOf('git').gitConfig?.(place, { audience: 'https://git.example.com:8443/team', scopes: [] })).toEqual([
       ['credential.https://git.example.com:8443.helper', ''],
-      ['credential.https://git.example.com:8443.helper', '!f() { test "$1" != get || git credential-store --file /tokenbroker/t/git-credentials get; }; f'],
+      [
+        'credential.https://git.example.com:8443.helper',
+        '!f() { test "$1" != get || git credential-store --file /tokenbroker/t/git-credentials get; }; f',
+      ],
     ])
   })
 })

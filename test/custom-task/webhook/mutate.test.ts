@@ -243,7 +243,8 @@ describe('mutate', () => {
           GIT_CONFIG_KEY_0: 'credential.https://code.example.com.helper',
           GIT_CONFIG_VALUE_0: '',
           GIT_CONFIG_KEY_1: 'credential.https://code.example.com.helper',
-          GIT_CONFIG_VALUE_1: '!f() { test "$1" != get || git credential-store --file /tokenbroker/t/git-credentials get; }; f',
+          GIT_CONFIG_VALUE_1:
+            '!f() { test "$1" != get || git credential-store --file /tokenbroker/t/git-credentials get; }; f',
         },
       ],
     ] as readonly (readonly [string, Partial<PolicyFacts>, Record<string, string>])[])(
@@ -279,7 +280,8 @@ describe('mutate', () => {
       expect(result.env('step-rollout')).toMatchObject({
         KUBECONFIG: '/tokenbroker/a/kubeconfig:/tokenbroker/b/kubeconfig',
         GIT_CONFIG_COUNT: '4',
-        GIT_CONFIG_VALUE_3: '!f() { test "$1" != get || git credential-store --file /tokenbroker/b/git-credentials get; }; f',
+        GIT_CONFIG_VALUE_3:
+          '!f() { test "$1" != get || git credential-store --file /tokenbroker/b/git-credentials get; }; f',
       })
     })
 
