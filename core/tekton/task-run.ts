@@ -22,6 +22,8 @@ const taskRun = z.object({
     .object({
       conditions,
       podName: optional(z.string()),
+      /** Earlier attempts, each with a pod of its own. */
+      retriesStatus: list(z.object({ podName: optional(z.string()) })),
       startTime: optional(time),
       completionTime: optional(time),
     })

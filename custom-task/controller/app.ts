@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../../core/clock.ts'
 import type { KubeClient } from '../../core/io/kube/api.ts'
-import { createEventRecorder } from '../../core/io/kube/events.ts'
+import { createEventRecorder, type EventRecorder } from '../../core/io/kube/events.ts'
 import { createWorkQueue } from '../../core/io/kube/work-queue.ts'
 import type { Delay, Random } from '../../core/io/system.ts'
 import { createApply } from './apply.ts'
@@ -13,6 +13,7 @@ import { followLiveRuns } from './follow-live-runs.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { observe } from './observe.ts'
 import { createOwnWrites } from './own-writes.ts'
+import { createPodRefusals } from './pod-refusals.ts'
 import { createReconcile } from './reconcile.ts'
 import { createRunEnds } from './run-ends.ts'
 import { createWrite } from './write.ts'
@@ -61,15 +62,7 @@ export function createController(deps: ControllerDeps, options: ControllerOption
     { client: kube, list, log, clock, delay, random },
     { onChange: (key) => queue.add(key), onDelete: attempts.forget, onRun: (run) => runEnds.changed(run) },
   )
-  const component = 'tokenbroker-controller'
-  const events = createEventRecorder({
-    client: kube,
-    component,
-    instance: options.instance,
-    clock,
-    id: deps.newId,
-    log,
-  })
+  const events = recorderOf(deps, options.instance)
   const metrics = createMetrics(() => queue.depth())
   const endRun = createEndRun({ broker: deps.broker, metrics, log })
   const runEnds = createRunEnds({ ...deps, seen: caches.seen, endRun, events })
@@ -81,6 +74,7 @@ export function createController(deps: ControllerDeps, options: ControllerOption
     attempts,
     secretDelivery: options.secretDelivery,
   }
+  const refusals = createPodRefusals({ kube, events, log, clock, delay, random }, options.namespace)
   const reconcile = createReconcile({
     cachedRun: caches.customRun,
     ownWrites,
@@ -94,6 +88,7 @@ export function createController(deps: ControllerDeps, options: ControllerOption
 
   return Object.freeze({
     async start(signal: AbortSignal): Promise<void> {
+      refusals.start()
       await caches.start(signal)
       const { customRuns, pipelineRuns } = caches.size()
       log.info({ custom_runs: customRuns, pipeline_runs: pipelineRuns }, 'caches filled')
@@ -104,7 +99,11 @@ export function createController(deps: ControllerDeps, options: ControllerOption
     async stop(deadline: AbortSignal): Promise<void> {
       stopping.abort()
       await caches.stop()
-      await Promise.all([queue.shutDown(deadline), runEnds.shutDown(deadline)])
+      await Promise.all([queue.shutDown(deadline), runEnds.shutDown(deadline), refusals.stop(deadline)])
     },
   })
+}
+
+function recorderOf({ kube: client, clock, newId: id, log }: ControllerDeps, instance: string): EventRecorder {
+  return createEventRecorder({ client, component: 'tokenbroker-controller', instance, clock, id, log })
 }

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { EventRecorder } from '../../core/io/kube/events.ts'
 import { type AskDeps, ask } from './ask.ts'
+import type { RunReference } from './broker.ts'
 import { type EndRun, RunEndUntold } from './end-run.ts'
 import type { Metrics } from './metrics.ts'
 import type { OurRun } from './our-run.ts'
@@ -41,11 +42,10 @@ export function createApply(deps: ApplyDeps): Apply {
           report(run, step.status, deps)
           break
         case 'emit-event':
-          await deps.events.record(involved(run), step, signal)
+          await deps.events.record(about(run, step.run), step, signal)
           break
         case 'end-run':
-          if ((await deps.endRun(step.run, signal)) === 'goes-on')
-            throw new RunEndUntold('the broker sees the run go on')
+          await endRun(step.run, deps, signal)
           break
         case 'release':
           run = await deps.write.release(run, signal)
@@ -59,6 +59,10 @@ export function createApply(deps: ApplyDeps): Apply {
   }
 }
 
+async function endRun(run: RunReference, deps: ApplyDeps, signal: AbortSignal): Promise<void> {
+  if ((await deps.endRun(run, signal)) === 'goes-on') throw new RunEndUntold('the broker sees the run go on')
+}
+
 function report({ customRun }: OurRun, status: StatusPatch, { log, attempts, metrics }: ApplyDeps): void {
   const { status: succeeded, reason } = status.conditions[0]
   const { namespace, name, uid } = customRun.metadata
@@ -67,7 +71,14 @@ function report({ customRun }: OurRun, status: StatusPatch, { log, attempts, met
   if (succeeded !== 'Unknown') attempts.forget(uid)
 }
 
-function involved({ customRun, resourceVersion }: OurRun): Parameters<EventRecorder['record']>[0] {
+function about(
+  { customRun, resourceVersion }: OurRun,
+  run: RunReference | undefined,
+): Parameters<EventRecorder['record']>[0] {
+  if (run !== undefined) {
+    const { kind, ...metadata } = run
+    return { apiVersion: 'tekton.dev/v1', kind, metadata: { ...metadata, resourceVersion: '' } }
+  }
   const { namespace, name, uid } = customRun.metadata
   const { apiVersion, kind } = customRun
   return { apiVersion, kind, metadata: { namespace, name, uid, resourceVersion } }

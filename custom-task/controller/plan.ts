@@ -72,7 +72,16 @@ function planFailure(observed: Observed, failure: Extract<Verdict, { kind: 'fail
     return [...saying(retrying(observed, now, { reason, message }), 'Warning'), { kind: 'requeue', afterMs }]
   }
   const type = reason === 'CustomRunCancelled' ? 'Normal' : 'Warning'
-  return saying(finished(observed, now, { status: 'False', reason, message }), type)
+  return [...saying(finished(observed, now, { status: 'False', reason, message }), type), ...tellRun(observed, failure)]
+}
+
+/** What the broker decided is the news of the whole run, which fails for it; all else is about the CustomRun itself. */
+const decided: readonly string[] = ['Denied', 'ApprovalRejected', 'ApprovalExpired', 'ProviderFailed']
+
+function tellRun({ customRun, owner }: Observed, failure: Extract<Verdict, { kind: 'fail' }>): readonly Step[] {
+  if (owner.kind !== 'present' || !decided.includes(failure.reason)) return []
+  const message = `CustomRun ${customRun.metadata.name}: ${failure.message}`
+  return [{ kind: 'emit-event', type: 'Warning', reason: failure.reason, message, run: owner.run }]
 }
 
 function saying(status: StatusPatch, type: 'Normal' | 'Warning'): readonly Step[] {

@@ -53,6 +53,8 @@ export type Step =
       readonly type: 'Normal' | 'Warning'
       readonly reason: Reason | 'RunEndUntold'
       readonly message: string
+      /** Told of the run too, for those who look at nothing else. */
+      readonly run?: RunReference
     }
   | { readonly kind: 'end-run'; readonly run: RunReference }
   | { readonly kind: 'requeue'; readonly afterMs: number }

@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { get } from 'node:http'
 import { parseArgs } from 'node:util'
 import { parseSecondsOrDuration } from '../../core/duration.ts'
@@ -5,12 +6,13 @@ import { parseJson, readText } from '../../core/io/body.ts'
 import { withDeadline } from '../../core/io/deadline.ts'
 import { isLoopback } from '../../core/io/loopback.ts'
 import { systemDelay } from '../../core/io/system.ts'
+import { gateLine, maxGateMessageLength } from '../gate-message.ts'
 import { judgeReadiness, type Readiness } from './readiness.ts'
 
-const usage = `Usage: gate [--url http://127.0.0.1:8098/readyz] [--timeout 60s] [--optional]
+const usage = `Usage: gate [--url http://127.0.0.1:8098/readyz] [--timeout 60s] [--optional] [--message-file FILE]
 
 Waits until every token of the pod is there (exit 0), one is refused or the time is over (exit 1; with --optional exit 0
-when the time is over).
+when the time is over). What it says then is on standard error, and in FILE: the termination log of its container.
 `
 
 const pollMs = 200
@@ -20,7 +22,7 @@ const maxAnswerBytes = 262_144
 /** A sidecar that cannot be reached is one that has not started yet. */
 const notStarted: Readiness = { kind: 'waiting', sentences: ['the sidecar does not answer: is it in this pod?'] }
 
-const { url, timeoutSeconds, isOptional } = readArguments()
+const { url, timeoutSeconds, isOptional, messageFile } = readArguments()
 const readiness = await waitForTokens(url, timeoutSeconds)
 process.exitCode = readiness === 'ready' || (readiness === 'waiting' && isOptional) ? 0 : 1
 
@@ -32,9 +34,17 @@ async function waitForTokens(address: string, seconds: number): Promise<Readines
     if (last.kind !== 'waiting') break
     await systemDelay(pollMs, deadline).catch(() => undefined)
   }
-  for (const sentence of last.sentences) process.stderr.write(`tokenbroker: ${sentence}\n`)
-  if (last.kind === 'waiting') process.stderr.write(`tokenbroker: no token after ${seconds} s\n`)
+  if (last.kind === 'waiting') await say([...last.sentences, `no token after ${seconds} s`])
+  if (last.kind === 'refused') await say(last.sentences)
   return last.kind
+}
+
+async function say(sentences: readonly string[]): Promise<void> {
+  const text = sentences.map(gateLine).join('')
+  process.stderr.write(text)
+  // Who looks at the pod finds it in the log too; the file is for those who look at the pod's status.
+  if (messageFile !== undefined)
+    await writeFile(messageFile, text.slice(0, maxGateMessageLength)).catch(() => undefined)
 }
 
 async function ask(address: string, signal: AbortSignal): Promise<Readiness> {
@@ -52,6 +62,7 @@ interface Arguments {
   readonly url: string
   readonly timeoutSeconds: number
   readonly isOptional: boolean
+  readonly messageFile: string | undefined
 }
 
 function readArguments(): Arguments {
@@ -60,6 +71,7 @@ function readArguments(): Arguments {
       url: { type: 'string' },
       timeout: { type: 'string' },
       optional: { type: 'boolean' },
+      'message-file': { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     } as const
     const { values } = parseArgs({ options })
@@ -67,7 +79,8 @@ function readArguments(): Arguments {
     const address = URL.parse(values.url ?? 'http://127.0.0.1:8098/readyz')
     const seconds = parseSecondsOrDuration(values.timeout ?? '60s')
     if (address?.protocol === 'http:' && isLoopback(address.hostname) && seconds !== undefined) {
-      return { url: address.href, timeoutSeconds: seconds, isOptional: values.optional === true }
+      const messageFile = values['message-file']
+      return { url: address.href, timeoutSeconds: seconds, isOptional: values.optional === true, messageFile }
     }
   } catch {
     // What is wrong is shown by what would be right.

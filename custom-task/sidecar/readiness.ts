@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { missingSentence } from '../gate-message.ts'
 
 /** What `/readyz` says to somebody who waits for the tokens of the pod. */
 export interface Readiness {
@@ -28,9 +29,8 @@ export function judgeReadiness(body: unknown): Readiness {
   if (!parsed.success) return { kind: 'waiting', sentences: ['what answers is not the sidecar'] }
   const sentences = parsed.data.policies
     .filter((policy) => policy.status !== 'ready')
-    .map(({ policy, status, message, exchange_id: id }) => {
-      const why = message === undefined ? status : `${status}: ${message}`
-      return id === undefined ? `${policy} is ${why}` : `${policy} is ${why} (exchange ${id})`
-    })
-  return { kind: parsed.data.status, sentences }
+    .map(({ policy, status, message: sentence, exchange_id: exchangeId }) =>
+      missingSentence({ policy, status, sentence, exchangeId }),
+    )
+  return { kind: parsed.data.status, sentences: [...new Set(sentences)] }
 }

@@ -18,6 +18,18 @@ const container = z.looseObject({
   ports: z.array(z.looseObject({ containerPort: z.int() })).nullish(),
 })
 
+const volume = z.looseObject({
+  name: z.string(),
+  hostPath: z.looseObject({ path: z.string() }).nullish(),
+  projected: z
+    .looseObject({
+      sources: z
+        .array(z.looseObject({ serviceAccountToken: z.looseObject({ audience: z.string().nullish() }).nullish() }))
+        .nullish(),
+    })
+    .nullish(),
+})
+
 const owner = z.looseObject({
   apiVersion: z.string(),
   kind: z.string(),
@@ -31,13 +43,14 @@ const pod = z.looseObject({
   kind: z.literal('Pod'),
   metadata: z.looseObject({
     name: z.string().nullish(),
+    labels: z.record(z.string(), z.string()).nullish(),
     annotations: z.record(z.string(), z.string()).nullish(),
     ownerReferences: z.array(owner).nullish(),
   }),
   spec: z.looseObject({
     initContainers: z.array(container).nullish(),
     containers: z.array(container).min(1),
-    volumes: z.array(z.looseObject({ name: z.string() })).nullish(),
+    volumes: z.array(volume).nullish(),
     hostNetwork: z.boolean().nullish(),
     hostPID: z.boolean().nullish(),
     shareProcessNamespace: z.boolean().nullish(),

@@ -1,4 +1,5 @@
 import type { AdmittedPod } from './admitted-pod.ts'
+import { injectedLabel } from './names.ts'
 import type { OurParts } from './our-containers.ts'
 import type { StepChanges } from './step-changes.ts'
 
@@ -16,11 +17,12 @@ export interface ChangedStep {
 
 /** Ours before every init container: Tekton's own, and those of others that were there first. */
 export function patchOf(
-  { spec }: AdmittedPod,
+  { metadata, spec }: AdmittedPod,
   parts: OurParts,
   steps: readonly ChangedStep[],
 ): readonly PatchOperation[] {
   return [
+    labelled(metadata.labels),
     ...intoList('/spec/volumes', spec.volumes, parts.volumes, '-'),
     ...intoList('/spec/initContainers', spec.initContainers, [parts.gate, parts.sidecar], '0'),
     ...steps.flatMap(({ index, changes }) => [
@@ -28,6 +30,11 @@ export function patchOf(
       add(`/spec/containers/${index}/volumeMounts`, changes.volumeMounts),
     ]),
   ]
+}
+
+function labelled(labels: AdmittedPod['metadata']['labels']): PatchOperation {
+  if (!labels) return add('/metadata/labels', { [injectedLabel]: 'true' })
+  return add(`/metadata/labels/${injectedLabel.replaceAll('/', '~1')}`, 'true')
 }
 
 /** The list itself where there is none: an absent one has no place to add at. */

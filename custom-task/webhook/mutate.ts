@@ -11,7 +11,7 @@ import { maxConfigBytes, sidecarConfig } from './sidecar-config.ts'
 import { changeStep } from './step-changes.ts'
 import { planSteps, type StepPlan } from './steps.ts'
 import { type Complaint, mergeAsks, type TokenAsk } from './token-ask.ts'
-import { holdsOurNames, unsafeReasons } from './unsafe-pod.ts'
+import { collisions, exposures, holdsOurNames } from './unsafe-pod.ts'
 
 /** What is to become of a pod. */
 export type Mutation =
@@ -86,9 +86,11 @@ function place(pod: AdmittedPod, { asks, wishes, settings }: Placement): Mutatio
   if (asks.length > maxTokens || steps.length > maxSteps) {
     return refused([`a pod takes at most ${maxTokens} tokens and ${maxSteps} steps with tokens: split the task`])
   }
-  if (holdsOurNames(pod) && isInjectedAlready(pod, steps)) return untouched
-  const reasons = unsafeReasons(pod, steps)
+  const exposing = exposures(pod, settings.audience)
+  const isDone = holdsOurNames(pod) && isInjectedAlready(pod, steps)
+  const reasons = isDone ? exposing : [...exposing, ...collisions(pod, steps)]
   if (reasons.length > 0) return refused(reasons)
+  if (isDone) return untouched
   return inject(pod, steps, { asks, wishes, settings })
 }
 

@@ -14,6 +14,8 @@ export const healthPort = 8098
 export const localUrl = `http://127.0.0.1:${localPort}`
 
 export const annotationPrefix = 'tokenbroker.dev/'
+/** On every pod that was injected, so that its end can be watched; says nothing to anybody who decides. */
+export const injectedLabel = `${annotationPrefix}injected`
 
 /** What Tekton puts before the name of a step. */
 export const stepPrefix = 'step-'

@@ -25,6 +25,9 @@ export interface OurParts {
   readonly volumes: readonly object[]
 }
 
+/** Made by the kubelet for the container, and writable whatever its root file system is. */
+const terminationLog = '/dev/termination-log'
+
 /** Life of the pod's own token; the kubelet renews it at 80 percent. */
 const identitySeconds = 3600
 
@@ -58,10 +61,15 @@ function gate({ waitSeconds, isOptional }: PodNeeds, settings: InjectionSettings
   return {
     name: gateContainer,
     ...image(settings),
-    args: ['/app/gate.mjs', '--timeout', `${waitSeconds}s`, ...(isOptional ? ['--optional'] : [])],
+    args: [
+      '/app/gate.mjs',
+      ...['--timeout', `${waitSeconds}s`, '--message-file', terminationLog],
+      ...(isOptional ? ['--optional'] : []),
+    ],
+    terminationMessagePath: terminationLog,
     resources: settings.gateResources,
     securityContext: securityContext(settings),
-    // What it printed, the sentence with the mend, is then in the pod's status.
+    // What it said, the sentence with the mend, is then in the pod's status, where the controller reads it.
     terminationMessagePolicy: 'FallbackToLogsOnError',
     volumeMounts: [noApiToken],
   }

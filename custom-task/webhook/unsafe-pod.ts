@@ -20,9 +20,13 @@ export function holdsOurNames(pod: AdmittedPod): boolean {
   return namedLikeOurs(pod).length > 0
 }
 
-/** Why tokens cannot be put into this pod safely, whoever may have asked; all reasons at once. */
-export function unsafeReasons(pod: AdmittedPod, steps: readonly StepPlan[]): readonly Complaint[] {
-  const { spec } = pod
+/**
+ * Why others could read or use what the sidecar of this pod has, before it was injected or after: another webhook may
+ * change a pod in between.
+ *
+ * @param audience of the pod's own token
+ */
+export function exposures({ spec }: AdmittedPod, audience: string): readonly Complaint[] {
   const reasons: Complaint[] = []
   if (spec.hostNetwork) {
     reasons.push('the pod uses hostNetwork, so every process of the node could call its sidecar: remove hostNetwork')
@@ -34,7 +38,35 @@ export function unsafeReasons(pod: AdmittedPod, steps: readonly StepPlan[]): rea
   if (spec.os?.name === 'windows' || spec.nodeSelector?.['kubernetes.io/os'] === 'windows') {
     reasons.push('the pod runs on Windows, where there is no sidecar of ours: run the task on Linux')
   }
-  return [...reasons, ...namedLikeOurs(pod), ...portsTaken(pod), ...pathsTaken(pod, steps)]
+  return [...reasons, ...exposingVolumes(spec.volumes ?? [], audience)]
+}
+
+/** Why there is no room for our parts; all reasons at once. */
+export function collisions(pod: AdmittedPod, steps: readonly StepPlan[]): readonly Complaint[] {
+  return [...namedLikeOurs(pod), ...portsTaken(pod), ...pathsTaken(pod, steps)]
+}
+
+type Volume = NonNullable<AdmittedPod['spec']['volumes']>[number]
+
+function exposingVolumes(volumes: readonly Volume[], audience: string): readonly Complaint[] {
+  return volumes.flatMap(({ name, hostPath, projected }): readonly Complaint[] => {
+    const audiences = (projected?.sources ?? []).map((source) => source.serviceAccountToken?.audience)
+    if (name !== identityVolume && audiences.includes(audience)) {
+      return [`volume ${name} holds the pod's own token for the broker, which is for the sidecar alone: remove it`]
+    }
+    if (hostPath && showsOtherContainers(hostPath.path)) {
+      return [`volume ${name} shows the files of other containers of the node: mount a narrower hostPath`]
+    }
+    return []
+  })
+}
+
+/** Where the kubelet keeps volumes in memory, and where the kernel shows the files of every process. */
+const telling = ['/var/lib/kubelet/', '/proc/']
+
+function showsOtherContainers(path: string): boolean {
+  const shown = posix.join('/', path, '/')
+  return telling.some((one) => one.startsWith(shown) || shown.startsWith(one))
 }
 
 function namedLikeOurs(pod: AdmittedPod): readonly Complaint[] {

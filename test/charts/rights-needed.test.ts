@@ -102,6 +102,23 @@ async function admit({ urls, authority }: Installed, { pod }: PlayedTask): Promi
   return JSON.parse(text).response
 }
 
+/** What the kubelet leaves behind of a pod that was refused its tokens. */
+function refusedPod({ pod }: PlayedTask): object {
+  const terminated = {
+    exitCode: 1,
+    message: 'tokenbroker: deploy-staging is refused\n',
+    finishedAt: new Date().toISOString(),
+  }
+  const { name, namespace, ownerReferences, labels = {} } = pod.metadata
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name, namespace, ownerReferences, labels: { ...labels, 'tokenbroker.dev/injected': 'true' } },
+    spec: pod.spec,
+    status: { phase: 'Failed', initContainerStatuses: [{ name: 'tokenbroker-gate', state: { terminated } }] },
+  }
+}
+
 async function until(isSo: () => boolean): Promise<void> {
   await expect.poll(isSo, { timeout: 30_000, interval: 20 }).toBe(true)
 }
@@ -121,6 +138,9 @@ it('the chart gives each part every right that it uses, and none that it does no
   expect(await exchange(installed, task)).toBe(200)
   expect(await admit(installed, task)).toMatchObject({ allowed: true, patchType: 'JSONPatch' })
   await recordTwice(installed, kube.objects.list(resources.customRuns, 'payments')[0] ?? expect.fail(), context)
+  kube.objects.delete(resources.pods, { namespace: 'payments', name: task.pod.metadata.name })
+  kube.objects.create(refusedPod(task))
+  await until(() => used(installed).rights.has('tokenbroker-controller get taskruns.tekton.dev'))
   run.finishTask('deploy')
   await run.done()
   // The finalizer goes when the broker knows of the end; the Lease is renewed every two seconds.

@@ -20,6 +20,11 @@ export interface ObjectEvent {
   readonly reason: string
   /** Cut off at 1024 characters, as the API server would refuse more. */
   readonly message: string
+  /**
+   * Lower case letters, digits and hyphens. With it the Event has a name of its own, so that it is told once, also by
+   * another process: one of that name that is there already stays as it is.
+   */
+  readonly key?: string
 }
 
 /** Tells what happened to an object, for `kubectl describe`. */
@@ -50,8 +55,12 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
 
   async function create(key: string, about: KubeObject, event: ObjectEvent, signal: AbortSignal): Promise<void> {
     const namespace = about.metadata.namespace ?? 'default'
-    const ref = { namespace, name: `${about.metadata.name.slice(0, 200)}.${options.id()}` }
-    await client.create(resources.events, eventObject(ref, about, event, options), signal)
+    const ref = { namespace, name: `${about.metadata.name.slice(0, 200)}.${event.key ?? options.id()}` }
+    try {
+      await client.create(resources.events, eventObject(ref, about, event, options), signal)
+    } catch (error) {
+      if (event.key === undefined || !(error instanceof KubeError) || error.status !== 409) throw error
+    }
     remember(key, { ref, count: 1 })
   }
 
@@ -73,6 +82,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       const key = JSON.stringify([about.metadata.uid, event.type, event.reason, event.message])
       try {
         const before = told.get(key)
+        if (before && event.key !== undefined) return
         if (!before || !(await countUp(key, before, signal))) await create(key, about, event, signal)
       } catch (error) {
         const { namespace, name } = about.metadata

@@ -223,10 +223,11 @@ describe('sidecar', () => {
   it('says a refusal in the file, at /readyz, in the log and at the gate', async () => {
     broker.answerWith(() => refused(400, 'access_denied'))
     const sidecar = await start(config())
-    const { code, output } = await gate(sidecar)
+    const { code, output } = await gate(sidecar, '20s', '--message-file', join(root, 'termination-log'))
 
     expect(code).toBe(1)
     expect(output).toBe('tokenbroker: deploy is refused: Mend access_denied (exchange exchange-refused)\n')
+    expect(await read('termination-log')).toBe(output)
     expect(await read('one/deploy/error')).toBe('Mend access_denied (exchange exchange-refused)\n')
     expect(logLines(sidecar)).toContainEqual(
       expect.objectContaining({ level: 'warn', outcome: 'refused', exchange_id: 'exchange-refused', policy: 'deploy' }),

@@ -32,6 +32,26 @@ describe('pods that are refused', () => {
       { steps: [{ name: 'a', volumeMounts: [{ name: 'x', mountPath: '/tokenbroker/deploy' }] }] },
       'mounts something at /tokenbroker',
     ],
+    [
+      'a volume with the identity',
+      {
+        volumes: [
+          {
+            name: 'id',
+            projected: { sources: [{ serviceAccountToken: { audience: settings.audience, path: 'token' } }] },
+          },
+        ],
+      },
+      'olume id holds the pod',
+    ],
+    ['the root of the node', { volumes: [{ name: 'h', hostPath: { path: '/' } }] }, 'olume h shows the files'],
+    [
+      'the directory of the kubelet',
+      { volumes: [{ name: 'h', hostPath: { path: '/var/lib/kubelet/pods' } }] },
+      'mount a narrower hostPath',
+    ],
+    ['what is above it', { volumes: [{ name: 'h', hostPath: { path: '/x/../var/lib' } }] }, 'a narrower hostPath'],
+    ['the processes of the node', { volumes: [{ name: 'h', hostPath: { path: '/proc' } }] }, 'a narrower hostPath'],
     ['our port in a step', { steps: [{ name: 'a', ports: [{ containerPort: 8099 }] }] }, 'step-a uses port 8099'],
     [
       'our port in a sidecar',
@@ -88,6 +108,28 @@ describe('pods that are refused', () => {
     }
     const writable = { ...a, volumeMounts: a?.volumeMounts?.map((mount) => ({ ...mount, readOnly: false })) }
     expect(sentence(parsePod({ ...pod, spec: { ...pod.spec, containers: [writable, b] } }))).toContain('already')
+  })
+
+  it('were changed by another webhook after they were injected', () => {
+    const { pod } = inject(tektonPod({ annotations: asked }))
+    const stolen = { name: 'id', projected: { sources: [{ serviceAccountToken: { audience: settings.audience } }] } }
+    const changes = [{ hostNetwork: true }, { volumes: [...(pod.spec.volumes ?? []), stolen] }]
+
+    expect(changes.map((spec) => sentence(parsePod({ ...pod, spec: { ...pod.spec, ...spec } })))).toEqual([
+      expect.stringContaining('remove hostNetwork'),
+      expect.stringContaining('olume id holds the pod'),
+    ])
+  })
+
+  it('keep volumes of the node that show no other container, and tokens for other audiences', () => {
+    const volumes = [
+      { name: 'socket', hostPath: { path: '/var/run/docker.sock' } },
+      { name: 'near', hostPath: { path: '/var/lib/kubelet-plugins' } },
+      { name: 'other', projected: { sources: [{ serviceAccountToken: { audience: 'https://vault', path: 't' } }] } },
+      { name: 'api', projected: { sources: [{ serviceAccountToken: { path: 't' } }, { configMap: { name: 'x' } }] } },
+    ]
+
+    expect(sentence(tektonPod({ annotations: asked, volumes }))).toBe('injected')
   })
 
   it('have only a part of what was injected', () => {

@@ -138,4 +138,21 @@ describe('createEventRecorder', () => {
 
     expect(calls.slice(-2).map(([verb]) => verb)).toEqual(['create', 'patch'])
   })
+
+  it('names an Event by its key, and tells it once', async () => {
+    const { recorder, calls } = scene()
+    for (let i = 0; i < 2; i += 1) await recorder.record(run, { ...denied, key: 'pod-1' }, signal)
+
+    expect(calls).toEqual([
+      ['create', expect.anything(), expect.objectContaining({ metadata: { namespace: 'ci', name: 'token.pod-1' } })],
+    ])
+  })
+
+  it('leaves an Event of the same key alone that another process told', async () => {
+    const { recorder, calls, lines } = scene({ create: new KubeError(409, 'AlreadyExists', 'it exists') })
+    for (let i = 0; i < 2; i += 1) await recorder.record(run, { ...denied, key: 'pod-1' }, signal)
+
+    expect(calls).toHaveLength(1)
+    expect(lines).toEqual([])
+  })
 })
