@@ -1,7 +1,10 @@
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 
 export interface LoadOptions {
   readonly port: number
+  /** Speaks TLS, and trusts this authority alone. */
+  readonly ca?: string
   readonly connections: number
   readonly seconds: number
   /** Whole HTTP/1.1 requests, sent in turn; distinct ones, so that no cache flatters. */
@@ -29,7 +32,7 @@ interface Answer {
  * Keeps `connections` requests in flight against one server for a while, or begins them at a steady rate. Reads just
  * enough HTTP to know where an answer ends, so that the client costs less than any server it measures.
  */
-export async function load({ port, connections, seconds, requests, perSecond }: LoadOptions): Promise<LoadResult> {
+export async function load({ port, ca, connections, seconds, requests, perSecond }: LoadOptions): Promise<LoadResult> {
   const latencies: number[] = []
   let failures = 0
   let begun = 0
@@ -63,7 +66,8 @@ export async function load({ port, connections, seconds, requests, perSecond }: 
   let sent = 0
   async function one(): Promise<void> {
     for (let goesOn = true; goesOn; ) {
-      const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+      const place = { port, host: '127.0.0.1', noDelay: true }
+      const socket = ca === undefined ? connect(place) : connectTls({ ...place, ca })
       goesOn = await converse(socket)
       socket.destroy()
     }
@@ -102,6 +106,13 @@ function answerEnd(bytes: Buffer): number | undefined {
   if (length === undefined) throw new Error('an answer without Content-Length')
   const end = headEnd + 4 + Number(length)
   return bytes.byteLength >= end ? end : undefined
+}
+
+/** One POST of JSON, as the bytes of a keep-alive request. */
+export function jsonPost(path: string, port: number, body: string): Buffer {
+  const length = Buffer.byteLength(body)
+  const head = [`POST ${path} HTTP/1.1`, `Host: 127.0.0.1:${port}`, 'Content-Type: application/json']
+  return Buffer.from([...head, `Content-Length: ${length}`, '', body].join('\r\n'))
 }
 
 /** One POST of a form, as the bytes of a keep-alive request. */

@@ -4,20 +4,21 @@ import { parseArgs } from 'node:util'
 import { issuerUrl, startWorld } from './broker-world.ts'
 import { benchExchanges } from './exchange-bench.ts'
 import { exchangeGoals, journalGoals, limitGoals, sidecarGoals, unmeasuredGoals } from './goals.ts'
-import { printExchanges, printJournal, printSidecar, printSteps } from './print.ts'
+import { printExchanges, printJournal, printSidecar, printSteps, printWebhook } from './print.ts'
 import type { JournalFigures } from './programs/journal.ts'
 import type { StepFigures } from './programs/steps.ts'
 import { type Goal, goalLine } from './report.ts'
 import { runProgram } from './server-process.ts'
 import { benchSidecar } from './sidecar-bench.ts'
+import { benchWebhook } from './webhook-bench.ts'
 
-const usage = `Usage: npm run bench -- [--only exchange,sidecar,journal,steps] [--rounds N] [--seconds N]
+const usage = `Usage: npm run bench -- [--only exchange,sidecar,webhook,journal,steps] [--rounds N] [--seconds N]
 
 Compares with baselines in the same run: single figures of a shared machine mean little, ratios within a round do.
 Servers run alone on processor 0, as they are shipped and with their default log level; the load comes from the others.
 Ends with 0 when everything ran, however it did; with 1 when something failed or an answer was not 200.`
 
-const parts = ['steps', 'journal', 'sidecar', 'exchange'] as const
+const parts = ['steps', 'journal', 'sidecar', 'webhook', 'exchange'] as const
 const connections = 16
 const pods = 500
 
@@ -61,6 +62,7 @@ if (only.includes('sidecar')) {
   printSidecar(figures, connections)
   goals.push(...sidecarGoals(figures))
 }
+if (only.includes('webhook')) printWebhook(await benchWebhook({ seconds: Math.min(2, seconds), connections }))
 if (only.includes('exchange')) {
   const figures = await benchExchanges({ rounds, seconds, connections, pods, progress })
   printExchanges(figures, pods, connections)

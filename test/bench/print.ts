@@ -3,6 +3,7 @@ import type { JournalFigures } from './programs/journal.ts'
 import type { StepFigures } from './programs/steps.ts'
 import { range, row } from './report.ts'
 import type { SidecarFigures } from './sidecar-bench.ts'
+import type { WebhookFigures } from './webhook-bench.ts'
 
 export function printSteps({ steps, issue, floor, coldMore }: StepFigures, pods: number): void {
   console.log(`\nSteps of one exchange: microseconds of processor time, caches warm, tokens of ${pods} pods`)
@@ -38,6 +39,21 @@ export function printSidecar({ sidecar, bare, aloneMs, rssMiB }: SidecarFigures,
   const memory = `${rssMiB.idle.toFixed(0)} MiB idle, ${rssMiB.afterLoad.toFixed(0)} after`
   console.log(row('sidecar, all guards', range(sidecar, 0), alone(aloneMs.sidecar), memory))
   console.log(row('bare node:http, constant answer', range(bare, 0), alone(aloneMs.bare)))
+}
+
+export function printWebhook({ firstMs, alone, burst, rssMiB }: WebhookFigures): void {
+  console.log(
+    '\nWebhook: decisions about pods that get a sidecar, over TLS; each reads three objects of the API server',
+  )
+  const rate = ({ answers, seconds }: { answers: number; seconds: number }) => `${(answers / seconds).toFixed(0)}/s`
+  console.log(row('the first of a fresh process', `${firstMs.toFixed(1)} ms`))
+  console.log(row('one connection, pods of one PipelineRun', rate(alone.sameRun), latency(alone.sameRun)))
+  console.log(row('one connection, each of another PipelineRun', rate(alone.otherRuns), latency(alone.otherRuns)))
+  console.log(row(`${burst.connections} connections, each of another PipelineRun`, rate(burst), latency(burst)))
+  console.log(row('webhook, resident', `${rssMiB.toFixed(0)} MiB`))
+  console.log(
+    '  It keeps no runs in memory, so a PipelineRun that it has seen is read again. The API server waits 2 s.',
+  )
 }
 
 const notes = `  The broker is bundled as in its image, has the heap of a pod of 512 MiB and logs each exchange, as it does by default.
