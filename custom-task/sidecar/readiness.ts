@@ -30,7 +30,14 @@ export function judgeReadiness(body: unknown): Readiness {
   const sentences = parsed.data.policies
     .filter((policy) => policy.status !== 'ready')
     .map(({ policy, status, message: sentence, exchange_id: exchangeId }) =>
-      missingSentence({ policy, status, sentence, exchangeId }),
+      missingSentence({ policy, status, sentence: sentence ?? unsaid(status), exchangeId }),
     )
   return { kind: parsed.data.status, sentences: [...new Set(sentences)] }
+}
+
+/** Nobody has answered yet: a broker that cannot be reached takes some seconds to be known as such. */
+function unsaid(status: string): string | undefined {
+  return status === 'waiting'
+    ? 'no answer yet: is the broker running, and does the network let this pod reach it'
+    : undefined
 }

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 
 const root = join(import.meta.dirname, '../..')
 
@@ -20,13 +20,16 @@ export function bundle(image: 'broker' | 'task'): Bundle {
 }
 
 /**
- * The broker, which looks for its ServiceAccount in `mount` in place of the directory where a kubelet puts it. With a
- * kubeconfig it would load the Kubernetes library, 50 MiB that no broker in a cluster has.
+ * The same, looking for its ServiceAccount in `mount` in place of the directory where a kubelet puts it. With a kubeconfig
+ * it would load the Kubernetes library, 50 MiB that nothing in a cluster has.
  */
-export function bundleBroker(mount: string): Bundle {
-  const built = bundle('broker')
-  const file = built.path('broker')
-  const text = readFileSync(file, 'utf8').replaceAll('/var/run/secrets/kubernetes.io/serviceaccount', mount)
-  writeFileSync(file, text)
+export function bundleInCluster(image: 'broker' | 'task', mount: string): Bundle {
+  const built = bundle(image)
+  const directory = dirname(built.path(image))
+  for (const name of readdirSync(directory)) {
+    const file = join(directory, name)
+    const text = readFileSync(file, 'utf8').replaceAll('/var/run/secrets/kubernetes.io/serviceaccount', mount)
+    writeFileSync(file, text)
+  }
   return built
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type BenchWorld, issuerUrl, startBroker, startWorld, target } from './broker-world.ts'
-import { bundleBroker } from './bundle.ts'
+import { bundleInCluster } from './bundle.ts'
 import { formPost, load } from './load.ts'
 import { median } from './report.ts'
 import { type ServerProcess, startServerProcess } from './server-process.ts'
@@ -56,7 +56,7 @@ interface Options {
  */
 export async function benchExchanges(options: Options): Promise<ExchangeFigures> {
   await using world = await startWorld(options.pods)
-  using built = bundleBroker(world.mount)
+  using built = bundleInCluster('broker', world.mount)
   await using stack = new AsyncDisposableStack()
   const all = await startContestants(world, built.path('broker'), stack)
   const durable = find(all, 'broker ES256, audit durable')

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { review, send } from '../custom-task/webhook/admission-server.ts'
 import { selfSignedCertificate } from '../fakes/certificate.ts'
-import { bundle } from './bundle.ts'
+import { bundleInCluster } from './bundle.ts'
 import { jsonPost, type LoadResult, load } from './load.ts'
 import { startServerProcess } from './server-process.ts'
 
@@ -26,13 +26,15 @@ const runs = 200
 
 /** The webhook as its image holds it, over TLS, for pods that get a sidecar by the TokenExchange of their pipeline. */
 export async function benchWebhook({ seconds, connections }: Options): Promise<WebhookFigures> {
-  using built = bundle('task')
   await using stack = new AsyncDisposableStack()
   const directory = mkdtempSync(join(tmpdir(), 'tokenbroker-bench-webhook-'))
   stack.defer(() => rmSync(directory, { recursive: true, force: true }))
   const kube = join(import.meta.dirname, 'servers/webhook-kube.ts')
-  stack.use(await startServerProcess([kube, directory, String(runs)], { ready: /"listening"/ }))
-  const { port, ca, server } = await startWebhook(built.path('webhook'), directory)
+  const { line, ...api } = await startServerProcess([kube, directory, String(runs)], { ready: /"listening"/ })
+  stack.use(api)
+  using built = bundleInCluster('task', join(directory, 'serviceaccount'))
+  const { url } = JSON.parse(line) as { readonly url: string }
+  const { port, ca, server } = await startWebhook(built.path('webhook'), { directory, kubeUrl: new URL(url) })
   stack.use(server)
 
   const pods = JSON.parse(readFileSync(join(directory, 'pods.json'), 'utf8')) as readonly object[]
@@ -49,7 +51,10 @@ export async function benchWebhook({ seconds, connections }: Options): Promise<W
   return { firstMs, alone: { sameRun, otherRuns }, burst: { ...burst, connections }, rssMiB: server.rssMiB() }
 }
 
-async function startWebhook(main: string, directory: string) {
+async function startWebhook(
+  main: string,
+  { directory, kubeUrl }: { readonly directory: string; readonly kubeUrl: URL },
+) {
   const { cert, key, ca } = await selfSignedCertificate()
   const file = (name: string, text: string): string => {
     writeFileSync(join(directory, name), text, { mode: 0o600 })
@@ -64,11 +69,11 @@ async function startWebhook(main: string, directory: string) {
       tls: { certFile: file('tls.crt', cert), keyFile: file('tls.key', key) },
     },
     health: { address: '127.0.0.1', port: 0 },
-    kubeconfig: join(directory, 'kubeconfig.json'),
     drainSeconds: 0,
   }
   const args = [main, '--config', file('webhook.yaml', JSON.stringify(config))]
-  const env = { LOG_LEVEL: 'info' }
+  const { hostname, port } = kubeUrl
+  const env = { LOG_LEVEL: 'info', KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port }
   const server = await startServerProcess(args, { ready: /"webhook started"/, cpu: 0, env })
   return { server, ca, port: Number(new URL((JSON.parse(server.line) as { url: string }).url).port) }
 }

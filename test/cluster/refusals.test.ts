@@ -129,7 +129,7 @@ describe.runIf(ownRig)('a pod whose broker does not answer', () => {
     })
     const [event] = await eventsAbout(run, 1)
     expect(event).toMatchObject({ type: 'Warning', reason: 'BrokerUnavailable' })
-    expect(event?.message).toMatch(/^deploy-staging is (unavailable: .+|waiting)$/)
+    expect(event?.message).toMatch(/^deploy-staging is (unavailable|waiting): .*reach/)
     const pod = await waitForPod(namespace, run.status.podName, 'Failed')
     const gate = pod.status.initContainerStatuses.find((one: { name: string }) => one.name === 'tokenbroker-gate')
     const { startedAt, finishedAt, message } = gate.state.terminated

@@ -1,7 +1,8 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { KubeObject } from '../../../core/io/kube/api.ts'
 import { startKube } from '../../fakes/kube/server.ts'
+import { writePodLogin } from './pod-login.ts'
 
 /**
  * The API server that the measured broker asks: in a process of its own, so that its work is not counted. Writes a
@@ -133,21 +134,10 @@ const tokens = Array.from({ length: Number(count) }, (_, at) => {
   return createTaskPod(pipelineRun, `deploy-${at % tasksOfRun}`)
 })
 
-interface Kubeconfig {
-  readonly users: readonly [{ readonly user: { readonly token: string } }]
-  readonly clusters: readonly [{ readonly cluster: { readonly 'certificate-authority-data': string } }]
-}
-
 const mode = { mode: 0o600 }
 const kubeconfig = kube.kubeconfig(broker)
 writeFileSync(join(directory, 'kubeconfig.json'), kubeconfig, mode)
-const { users, clusters } = JSON.parse(kubeconfig) as Kubeconfig
-mkdirSync(join(directory, 'serviceaccount'))
-writeFileSync(join(directory, 'serviceaccount/token'), users[0].user.token, mode)
-writeFileSync(
-  join(directory, 'serviceaccount/ca.crt'),
-  Buffer.from(clusters[0].cluster['certificate-authority-data'], 'base64'),
-)
+writePodLogin(kubeconfig, directory)
 writeFileSync(join(directory, 'tokens.json'), JSON.stringify(tokens), mode)
 writeFileSync(join(directory, 'jwks.json'), JSON.stringify(kube.issuer.jwks()), mode)
 process.stdout.write(`${JSON.stringify({ event: 'listening', url: kube.url })}\n`)

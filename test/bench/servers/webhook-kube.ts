@@ -3,10 +3,11 @@ import { join } from 'node:path'
 import { customRunObject, namespace, pipelineRunObject } from '../../core/tekton/objects.ts'
 import { tektonPodObject } from '../../custom-task/webhook/tekton-pod.ts'
 import { startKube } from '../../fakes/kube/server.ts'
+import { writePodLogin } from './pod-login.ts'
 
 /**
  * The API server that the measured webhook asks, in a process of its own: PipelineRuns with an authorised TokenExchange,
- * and a TaskRun behind each. Writes a kubeconfig and the pods to be admitted.
+ * and a TaskRun behind each. Writes a login and the pods to be admitted.
  *
  * Arguments: directory, number of runs.
  */
@@ -15,7 +16,7 @@ const kube = await startKube({ tls: true })
 
 const pods = Array.from({ length: Number(count) }, (_, at) => podOfRun(`release-${at}`))
 writeFileSync(join(directory, 'pods.json'), JSON.stringify(pods))
-writeFileSync(join(directory, 'kubeconfig.json'), kube.kubeconfig('admin'), { mode: 0o600 })
+writePodLogin(kube.kubeconfig('admin'), directory)
 process.stdout.write(`${JSON.stringify({ event: 'listening', url: kube.url })}\n`)
 process.once('SIGTERM', () => void kube.close().then(() => process.exit(0)))
 
