@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { problems } from '../../core/problem.ts'
 import { apply, facts, kube } from './harness/cluster.ts'
@@ -7,6 +9,7 @@ import { waitFor } from './harness/wait.ts'
 import { journalRecords } from './product/audit.ts'
 import { whilePaused } from './product/crash.ts'
 import { installProduct } from './product/install.ts'
+import { issuerUrl } from './product/names.ts'
 import { childOf, createTeam } from './product/payments.ts'
 import { exchangeTask, ours, pipelineRunOf, shellStep, tokenTaskRun } from './product/token-task.ts'
 
@@ -39,13 +42,12 @@ describe('a task whose ServiceAccount may not have the token', () => {
     expect(outcomeOf(run)?.status).toBe('False')
     const pod = await waitForPod(namespace, taskRun.status.podName, 'Failed')
     expect(pod.status.containerStatuses).toMatchObject([{ state: { waiting: { reason: 'PodInitializing' } } }])
-    print('TaskRun', outcomeOf(taskRun)?.message)
+    await expectInGuide(outcomeOf(taskRun)?.message)
     const gate = pod.status.initContainerStatuses.find((one: { name: string }) => one.name === 'tokenbroker-gate')
     expect(gate.state.terminated).toMatchObject({
       exitCode: 1,
       message: expect.stringMatching(/^tokenbroker: deploy-staging is refused: .+ \(exchange [0-9a-f-]{36}\)\n$/),
     })
-    print('gate', gate.state.terminated.message)
   })
 
   test('is an Event on TaskRun and PipelineRun: one sentence with the mend and the exchange id', async () => {
@@ -60,7 +62,8 @@ describe('a task whose ServiceAccount may not have the token', () => {
       reason: 'Denied',
       message: `TaskRun ${taskRun.metadata.name}: ${ofTask?.message}`,
     })
-    print('Events', ofTask?.message, ofRun?.message)
+    await expectInGuide(ofTask?.message)
+    await expectInGuide(ofRun?.message)
     const id = /\(exchange (\S+)\)$/.exec(ofTask?.message ?? '')?.[1]
     const record = (await journalRecords()).find(({ data }) => data.exchange_id === id)
     expect(record?.data).toMatchObject({ outcome: 'denied', reason: 'rbac_denied' })
@@ -112,7 +115,7 @@ describe('tasks that run as different ServiceAccounts', () => {
     expect(await eventsAbout(run, 1)).toMatchObject([
       { reason: 'Denied', message: `CustomRun ${customRun.metadata.name}: ${message}` },
     ])
-    print('CustomRun', message)
+    await expectInGuide(message)
     await expect(childOf(run, 'taskruns', 'build')).rejects.toThrow('no child')
   })
 })
@@ -134,7 +137,8 @@ describe.runIf(ownRig)('a pod whose broker does not answer', () => {
     const gate = pod.status.initContainerStatuses.find((one: { name: string }) => one.name === 'tokenbroker-gate')
     const { startedAt, finishedAt, message } = gate.state.terminated
     expect(message).toContain('no token after 3 s')
-    print('wait', `${(Date.parse(finishedAt) - Date.parse(startedAt)) / 1000} s`, message)
+    await expectInGuide(message.split('\n').at(-2))
+    process.stdout.write(`the gate waited ${(Date.parse(finishedAt) - Date.parse(startedAt)) / 1000} s: ${message}`)
   })
 })
 
@@ -149,13 +153,13 @@ describe('a task that would give its token away', () => {
     name: 'stolen',
     projected: { sources: [{ serviceAccountToken: { audience, path: 'token' } }] },
   })
-  const { issuerUrl } = { issuerUrl: 'https://tokenbroker-discovery.tokenbroker-system.svc' }
-  test.each<[string, Partial<Parameters<typeof tokenTaskRun>[0]>, string]>([
-    ['hostNetwork', { podTemplate: { hostNetwork: true } }, 'remove hostNetwork'],
+  test.each<[string, Partial<Parameters<typeof tokenTaskRun>[0]>, string, boolean?]>([
+    ['hostNetwork', { podTemplate: { hostNetwork: true } }, 'remove hostNetwork', true],
     [
       "the pod's own token, by a podTemplate",
       { podTemplate: { volumes: [stolen(issuerUrl)] } },
       "volume stolen holds the pod's own token for the broker",
+      true,
     ],
     [
       'the directory of the kubelet',
@@ -172,14 +176,15 @@ describe('a task that would give its token away', () => {
       'a step that is not there',
       { annotations: { inject: 'deploy-staging', steps: 'b' } },
       'no step b: its steps are a',
+      true,
     ],
-  ])('is refused with the mend in the TaskRun: %s', async (_what, change, text) => {
+  ])('is refused with the mend in the TaskRun: %s', async (_what, change, text, isInGuide = false) => {
     const steps = [shellStep('a', 'true')]
     const taskRun = tokenTaskRun({ namespace, annotations: { inject: 'deploy-staging' }, steps, ...change })
     const run = await waitForRun(await (await kube()).create(taskRun))
     expect(outcomeOf(run)).toMatchObject({ status: 'False' })
     expect(outcomeOf(run)?.message?.toLowerCase()).toContain(text.toLowerCase())
-    print('webhook', outcomeOf(run)?.message)
+    if (isInGuide) await expectInGuide(outcomeOf(run)?.message)
   })
 })
 
@@ -234,7 +239,16 @@ function forgedPod({ metadata: { namespace, name, uid } }: KubeObject): KubeObje
   } as KubeObject
 }
 
-/** For the guide on refusals, which shows what these tests see. */
-function print(...words: readonly unknown[]): void {
-  process.stdout.write(`${words.join(' | ')}\n`)
+const guide = readFile(join(import.meta.dirname, '../../docs/guides/refusals.md'), 'utf8')
+
+/** The guide on refusals shows what these tests see, line by line, but for names and ids that are made anew. */
+async function expectInGuide(text: string | undefined): Promise<void> {
+  process.stdout.write(`${text}\n`)
+  expect(anyNames(await guide).split('\n')).toContain(anyNames(text ?? 'nothing was said').trimEnd())
+}
+
+function anyNames(text: string): string {
+  return text
+    .replaceAll(/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, 'ID')
+    .replaceAll(/\b(release|rollout)-[a-z0-9]{5}\b/g, '$1-x')
 }
