@@ -10,14 +10,24 @@ const flag = 'enable-kubernetes-sidecar'
  * @returns the value before, to be put back
  */
 export async function setNativeSidecars(value: string, namespace: string): Promise<string> {
-  const client = await kube()
-  const before: string = (await client.get(path))['data'][flag] ?? 'false'
-  await client.patch(path, { data: { [flag]: value } })
+  const before = await setFeature(flag, value)
   const isNative = value === 'true'
   await waitFor(
     `Tekton makes ${isNative ? 'native' : 'ordinary'} sidecars`,
     async () => (await makesNativeSidecars(namespace)) === isNative,
   )
+  return before
+}
+
+/**
+ * Sets one of Tekton's feature flags, which its processes take up a moment later.
+ *
+ * @returns the value before, to be put back
+ */
+export async function setFeature(name: string, value: string): Promise<string> {
+  const client = await kube()
+  const before: string = (await client.get(path))['data'][name] ?? 'false'
+  await client.patch(path, { data: { [name]: value } })
   return before
 }
 
