@@ -32,6 +32,14 @@ export default defineConfig({
           hookTimeout: 300_000,
         },
       },
+      {
+        test: {
+          name: 'conformance',
+          include: ['test/conformance/**/*.test.ts'],
+          globalSetup: ['test/conformance/clients/setup.ts'],
+          testTimeout: 120_000,
+        },
+      },
     ],
   },
 })
