@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 
-const maxBodyBytes = 8192
+/** A form of client credentials is far shorter. */
+export const maxBodyBytes = 8192
 
 /**
  * Reads at most 8 KiB and calls back once: with the bytes as latin1 text, or undefined when there are more. Never calls

@@ -2,6 +2,8 @@
 export interface LocalHeaders {
   readonly authorization: string | undefined
   readonly contentType: string | undefined
+  /** As stated; absent for a chunked body. */
+  readonly contentLength: string | undefined
 }
 
 export type GuardVerdict =
@@ -31,6 +33,7 @@ const encoded: GuardVerdict = { kind: 'refused', description: 'Send the form wit
 export function judgeHeaders(rawHeaders: readonly string[], hosts: ReadonlySet<string>): GuardVerdict {
   let authorization: string | undefined
   let contentType: string | undefined
+  let contentLength: string | undefined
   let host = ''
   for (let i = 0; i + 1 < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] ?? '').toLowerCase()
@@ -39,8 +42,9 @@ export function judgeHeaders(rawHeaders: readonly string[], hosts: ReadonlySet<s
     if (name === 'host') host = rawHeaders[i + 1] ?? ''
     if (name === 'authorization') authorization = rawHeaders[i + 1]
     if (name === 'content-type') contentType = rawHeaders[i + 1]
+    if (name === 'content-length') contentLength = rawHeaders[i + 1]
   }
-  return hosts.has(host) ? { kind: 'passed', headers: { authorization, contentType } } : wrongHost
+  return hosts.has(host) ? { kind: 'passed', headers: { authorization, contentType, contentLength } } : wrongHost
 }
 
 function judgeName(name: string): GuardVerdict | undefined {

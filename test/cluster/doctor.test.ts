@@ -47,9 +47,17 @@ function failing({ lines }: Diagnosis): readonly string[] {
     .map(({ check }) => check)
 }
 
-/** Everything that is not ok, to compare with an empty list. */
-async function complaints(): Promise<readonly Line[]> {
-  return Object.values((await diagnose()).lines).filter(({ status }) => status !== 'ok')
+/** Parts take a moment to see what changed. */
+async function waitUntilWell(): Promise<void> {
+  await waitFor(
+    'everything is ok',
+    async (report) => {
+      const complaints = Object.values((await diagnose()).lines).filter(({ status }) => status !== 'ok')
+      report(complaints)
+      return complaints.length === 0
+    },
+    { timeoutMs: 60_000, intervalMs: 1000 },
+  )
 }
 
 /** Changes an object, looks, and changes it back. */
@@ -84,7 +92,7 @@ async function scale(kind: string, name: string, replicas: number): Promise<void
 
 beforeAll(async () => {
   await installProduct()
-  await waitFor('the provider is ready', async () => (await complaints()).length === 0, { timeoutMs: 60_000 })
+  await waitUntilWell()
 })
 
 afterAll(async () => {
@@ -111,7 +119,7 @@ describe('tokenbroker doctor on an installation', () => {
 
     expect(failing(found)).toEqual(['serving certificates', 'webhook answers'])
     expect(found.code).toBe(1)
-    await waitFor('the API server trusts the webhook again', async () => (await complaints()).length === 0)
+    await waitUntilWell()
   })
 
   test('whose webhook asks for another audience names it', async () => {

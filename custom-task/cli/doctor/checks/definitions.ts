@@ -41,14 +41,15 @@ function problemOf(
     versions.safeParse(spec).data?.versions.find(({ name, served }) => name === apiVersion && served)
   const served = version(found.spec)
   if (served === undefined) return `does not serve ${apiVersion}`
-  const isSame = isDeepStrictEqual(
-    served.schema?.openAPIV3Schema,
-    plain(version(expected.spec)?.schema?.openAPIV3Schema),
-  )
+  const schemaOf = (one: ReturnType<typeof version>) => kept(one?.schema?.openAPIV3Schema)
+  const isSame = isDeepStrictEqual(schemaOf(served), schemaOf(version(expected.spec)))
   return isSame ? undefined : 'has the schema of another release'
 }
 
-/** As it is over HTTP: without what is undefined. */
-function plain(value: unknown): unknown {
-  return JSON.parse(JSON.stringify(value))
+/** As the API server keeps it: without what is undefined, and without empty lists of properties. */
+function kept(value: unknown): unknown {
+  const isEmpty = (one: unknown) => typeof one === 'object' && one !== null && Object.keys(one).length === 0
+  return JSON.parse(
+    JSON.stringify(value ?? null, (key, one) => (key === 'properties' && isEmpty(one) ? undefined : one)),
+  )
 }
