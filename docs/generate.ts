@@ -13,7 +13,7 @@ import { metricsPage } from './generate/metrics-page.ts'
 const folder = join(import.meta.dirname, 'reference')
 
 /** Written by people; a test runs their examples. */
-const handWritten: readonly string[] = ['http.md']
+const handWritten: readonly string[] = ['http.md', 'localhost-contract.md']
 
 /** Every generated file by name, below `docs/reference`. */
 export async function generatedFiles(): Promise<ReadonlyMap<string, string>> {

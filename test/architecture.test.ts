@@ -68,6 +68,11 @@ const violations = {
     if (joiners.includes(room(to))) return undefined
     return `${from} imports ${to}: pass the function in from app.ts or main.ts (docs/architecture.md#who-imports-whom)`
   },
+  conformanceIsABlackBox({ from, to }: Import): string | undefined {
+    const folder = 'custom-task/cli/conformance/'
+    if (!from.startsWith(folder) || to.startsWith(folder) || to.startsWith('node:')) return undefined
+    return `${from} imports ${to}: a conformance test knows nothing of what it tests, so that it can test others`
+  },
   clientNodeHasOneDoor({ from, to }: Import): string | undefined {
     if (!to.startsWith('@kubernetes/client-node') || from === 'core/io/kube/credentials.ts') return undefined
     return `${from} imports ${to}: only core/io/kube/credentials.ts does, everything else goes through core/io/kube/client.ts`

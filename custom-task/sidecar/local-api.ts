@@ -4,8 +4,8 @@ import type { Clock } from '../../core/clock.ts'
 import type { Delay } from '../../core/io/system.ts'
 import type { IssuedKind } from '../form.ts'
 import { createTokenAnswers, sendRefusal } from './local-answer.ts'
-  // Before the bytes come: waiting for them would let a caller hold a connection by a promise.
-  if (Number(verdict.headers.contentLength ?? 0) > maxBodyBytes) return tooLarge
+import { maxBodyBytes, readBody } from './local-body.ts'
+import { authenticate, authenticateByKey, type LocalStep } from './local-client.ts'
 import { isFormContent, type LocalForm, readLocalForm } from './local-form.ts'
 import { judgeHeaders } from './local-guards.ts'
 import { badRequest, type LocalRefusal, refusalOf, refuse } from './local-refusal.ts'
@@ -149,13 +149,8 @@ const noAwsCredentials = badRequest('The policy gives a token and no AWS credent
 function check(request: IncomingMessage, hosts: ReadonlySet<string>): Checked | LocalRefusal {
   const verdict = judgeHeaders(request.rawHeaders, hosts)
   if (verdict.kind === 'refused') return refuse(403, 'access_denied', verdict.description)
-<<<<<<< HEAD
-=======
   // Before the bytes come: waiting for them would let a caller hold a connection by a promise.
   if (Number(verdict.headers.contentLength ?? 0) > maxBodyBytes) return tooLarge
-  if (request.url !== '/token') return refuse(404, 'invalid_request', 'There is only POST /token, without a query')
-  if (request.method !== 'POST') return { ...refuse(405, 'invalid_request', 'Use POST'), headers: { allow: 'POST' } }
->>>>>>> 10ab9c2 (feat(cli): a conformance test of the localhost contract; the sidecar refuses a large body before it comes)
   const { authorization, contentType } = verdict.headers
   const clientId = awsPath.exec(request.url ?? '')?.[1]
   if (clientId !== undefined) {
