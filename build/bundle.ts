@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import { leanBuiltins } from './lean-builtins.ts'
+import { leanKubernetes } from './lean-kubernetes.ts'
 
 /**
  * Bundles the entry points of one image: `node build/bundle.ts broker|task [--outdir dist/<image>]`.
@@ -54,7 +55,7 @@ async function bundle(all: Readonly<Record<string, string>>, outdir: string): Pr
     target: 'node26',
     format: 'esm',
     outExtension: { '.js': '.mjs' },
-    plugins: [leanBuiltins],
+    plugins: [leanBuiltins, leanKubernetes],
     banner: { js: banner },
     // Names stay, as readable stack traces are worth more than the last kilobytes.
     minifyWhitespace: true,

@@ -59,8 +59,9 @@ async function readText(path: string): Promise<string> {
 async function parseText(text: string, name: string): Promise<unknown> {
   try {
     if (text.trimStart().startsWith('{')) return JSON.parse(text)
-    const { parse } = await import('yaml')
-    return parse(text, { maxAliasCount: 0, logLevel: 'error' })
+    // By its default export: in a bundle a CommonJS module that is imported on demand has no other.
+    const { default: yaml } = await import('yaml')
+    return yaml.parse(text, { maxAliasCount: 0, logLevel: 'error' })
   } catch {
     // The parser's own message would quote the text.
     throw new ConfigError([{ key: name, expectation: 'YAML or JSON', example: '{"broker": {…}, "steps": […]}' }])

@@ -87,7 +87,7 @@ async function startSidecar(main: string, directory: string, stack: AsyncDisposa
     health: anyPort,
     steps: [{ directory: join(directory, 'step'), policies: ['deploy-staging'] }],
   }
-  const args = [main, '--config-json', JSON.stringify(config)]
+  const args = ['--max-semi-space-size=2', main, '--config-json', JSON.stringify(config)]
   const server = await startServerProcess(args, { ready: /"sidecar started"/, cpu: 0, env: { LOG_LEVEL: 'info' } })
   const line = JSON.parse(server.line) as { readonly url: string; readonly health_url: string }
   await untilReady(line.health_url)

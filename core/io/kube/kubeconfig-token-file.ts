@@ -15,9 +15,10 @@ const kubeconfig = z.looseObject({
  * @throws Error that does not repeat the file
  */
 export async function kubeconfigTokenFile(file: string, userName: string): Promise<string | undefined> {
-  const { parse } = await import('yaml')
+  // By its default export: in a bundle a CommonJS module that is imported on demand has no other.
+  const { default: yaml } = await import('yaml')
   const text = await readFile(file, 'utf8')
-  const { success, data } = kubeconfig.safeParse(quietly(() => parse(text)))
+  const { success, data } = kubeconfig.safeParse(quietly(() => yaml.parse(text)))
   if (!success) throw new Error(`Kubeconfig ${file} cannot be read: it must be a kubeconfig in YAML`)
   const tokenFile = data.users.find(({ name }) => name === userName)?.user?.tokenFile
   return tokenFile === undefined ? undefined : resolve(dirname(file), tokenFile)

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
+import { cp, mkdir, mkdtemp, readdir, readFile, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { run } from '../rig/command.ts'
@@ -17,8 +17,8 @@ export type ProductName = (typeof productNames)[number]
 /**
  * Bundles the product and builds its images from the rig's own Node base; an unchanged bundle is not built again.
  *
- * The build context is a folder of its own with nothing but the bundle in it, as `.dockerignore` would have it; the
- * `dist` folder of the checkout, which may be of another time, is neither read nor written.
+ * The build context is a folder of its own with nothing in it but the bundle and what fills the root, as `.dockerignore`
+ * would have it; the `dist` folder of the checkout, which may be of another time, is neither read nor written.
  */
 export async function buildProductImages(base: Image): Promise<Partial<Record<ProductName, Image>>> {
   const built: Partial<Record<ProductName, Image>> = {}
@@ -45,6 +45,7 @@ async function buildProductImage(name: ProductName, base: Image, context: string
   if (!(await exists(dockerfile)) || !(await exists(bundler))) return undefined
   await run(process.execPath, [bundler, name, '--outdir', join(context, 'dist', name)], { cwd: repository })
   if ((await readdir(join(context, 'dist', name))).length === 0) return undefined
+  for (const file of ['build/elf.ts', 'build/image-root.ts']) await cp(join(repository, file), join(context, file))
 
   const key = await inputKey(dockerfile, base, context)
   const archive = join(cache, 'images', `tokenbroker-${name}-${key}.tar`)

@@ -21,8 +21,14 @@ async function* chunks(text: string): AsyncGenerator<Uint8Array> {
   yield Buffer.from(text)
 }
 
+/** The image has no shell: what there is to read with is Node. */
+const printJournal = `
+  const { globSync, readFileSync, writeSync } = require('node:fs')
+  for (const file of globSync('/var/lib/tokenbroker/audit/*.jsonl').sort()) writeSync(1, readFileSync(file))
+`
+
 async function journalText(): Promise<string> {
-  const command = ['sh', '-c', 'cat /var/lib/tokenbroker/audit/*.jsonl']
+  const command = ['node', '--eval', printJournal]
   const { code, stdout, stderr } = await kubectl(
     'exec',
     '-n',

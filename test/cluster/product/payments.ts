@@ -84,7 +84,7 @@ function rolloutTask(namespace: string, apiUrl: string): KubeObject {
     apiVersion: 'tekton.dev/v1',
     kind: 'Task',
     metadata: { name: 'rollout', namespace },
-    spec: { steps: [{ name: 'rollout', image: facts().images.task, script: script(apiUrl) }] },
+    spec: { steps: [{ name: 'rollout', image: facts().images.busybox, script: script(apiUrl) }] },
   }
 }
 
