@@ -4,7 +4,7 @@ import type { Delay, Random } from '../../core/io/system.ts'
 import type { BrokerClient } from '../broker-client.ts'
 import type { NotGranted } from '../broker-client-answer.ts'
 import type { SidecarConfig } from './config-schema.ts'
-import { createDelivery, type Delivery } from './delivery.ts'
+import { createDelivery, type Delivery, type DeliveryReport } from './delivery.ts'
 import { createHealth } from './health.ts'
 import { openListeners } from './listeners.ts'
 import { createLocalApi } from './local-api.ts'
@@ -29,6 +29,8 @@ export interface RunningSidecar {
   /** Of the local token endpoint. */
   readonly url: string
   readonly healthUrl: string
+  /** How every token of every step stands. */
+  reports(): readonly DeliveryReport[]
   /** Ends at once, as the pod waits for it: breaks what is under way and removes keys and tokens. */
   stop(): Promise<void>
 }
@@ -72,7 +74,8 @@ export async function startSidecar(config: SidecarConfig, deps: SidecarDeps): Pr
   const api = { cache, steps: steps.map((step) => step.local), clock, delay, lifetime: lifetime.signal }
   const clear = () => Promise.all(steps.map((step) => step.directory.clear()))
   const socketPaths = steps.map((step) => `${step.directory.path}/${socketFile}`)
-  const health = createHealth(() => deliveries.map((delivery) => delivery.report()))
+  const reports = () => deliveries.map((delivery) => delivery.report())
+  const health = createHealth(reports)
   const listeners = await openListeners((hosts) => createLocalApi(api, hosts), health, {
     ...config,
     socketPaths,
@@ -91,6 +94,7 @@ export async function startSidecar(config: SidecarConfig, deps: SidecarDeps): Pr
   return Object.freeze({
     url,
     healthUrl,
+    reports,
     async stop(): Promise<void> {
       lifetime.abort(new DOMException('The sidecar stops', 'AbortError'))
       await Promise.all([listeners.close(), ...deliveries.map((delivery) => delivery.stop())])

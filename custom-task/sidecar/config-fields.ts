@@ -56,6 +56,12 @@ export const configFields = {
     example: '"/tokenbroker"',
     fallback: 'none: every directory is a mount of its own',
   },
+  messageFile: {
+    meaning: 'Termination log of its container: says in the end which tokens could not be renewed.',
+    expectation: 'an absolute path',
+    example: '"/dev/termination-log"',
+    fallback: 'none',
+  },
   steps: {
     meaning: 'The steps that get tokens, each with a directory and a key of its own.',
     expectation: 'a list of 1 to 64 steps, no directory twice',

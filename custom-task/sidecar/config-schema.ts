@@ -81,6 +81,7 @@ export const configSchema = z.strictObject({
   listen: z._default(loopbackAddress, { address: '127.0.0.1', port: 8099 }),
   health: z._default(address, { address: '', port: 8098 }),
   volume: z.optional(directory),
+  messageFile: z.optional(path),
   steps: z.array(step).check(
     z.minLength(1),
     z.maxLength(64),

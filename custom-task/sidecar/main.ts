@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises'
 import { createLog, parseLogLevel } from '../../core/io/log.ts'
 import { systemClock, systemDelay, systemRandom } from '../../core/io/system.ts'
 import { createBrokerClient } from '../broker-client.ts'
@@ -7,6 +8,7 @@ import { startSidecar } from './app.ts'
 import { ConfigError, formatProblems, parseConfig } from './config.ts'
 import type { SidecarConfig } from './config-schema.ts'
 import { readConfig, UsageError, usage } from './config-source.ts'
+import { lastWords } from './last-words.ts'
 import { ListenError } from './listeners.ts'
 import { TokenDirectoryError } from './token-directory.ts'
 
@@ -53,6 +55,9 @@ async function run(config: SidecarConfig): Promise<never> {
   const deps = { broker, clock: systemClock, delay: systemDelay, random: systemRandom, log }
   const sidecar = await startSidecar(config, deps)
   const signal = await stopping.promise
+  const words = lastWords(sidecar.reports())
+  if (config.messageFile !== undefined && words !== '')
+    await writeFile(config.messageFile, words).catch((err: unknown) => log.warn({ err }, 'last words not written'))
   await sidecar.stop()
   log.info({ signal }, 'sidecar stopped')
   process.exit(0)

@@ -17,5 +17,8 @@ export const annotationPrefix = 'tokenbroker.dev/'
 /** On every pod that was injected, so that its end can be watched; says nothing to anybody who decides. */
 export const injectedLabel = `${annotationPrefix}injected`
 
+/** Made by the kubelet for each container, and writable whatever its root file system is. */
+export const terminationLog = '/dev/termination-log'
+
 /** What Tekton puts before the name of a step. */
 export const stepPrefix = 'step-'

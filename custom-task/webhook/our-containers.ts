@@ -4,6 +4,7 @@ import {
   identityDirectory,
   identityVolume,
   sidecarContainer,
+  terminationLog,
   tokenRoot,
   tokenVolume,
 } from './names.ts'
@@ -25,9 +26,6 @@ export interface OurParts {
   readonly volumes: readonly object[]
 }
 
-/** Made by the kubelet for the container, and writable whatever its root file system is. */
-const terminationLog = '/dev/termination-log'
-
 /** Life of the pod's own token; the kubelet renews it at 80 percent. */
 const identitySeconds = 3600
 
@@ -47,6 +45,7 @@ function sidecar({ config }: PodNeeds, settings: InjectionSettings): object {
     readinessProbe: { httpGet: { path: '/readyz', port: healthPort }, periodSeconds: 5, failureThreshold: 3 },
     resources: settings.sidecarResources,
     securityContext: securityContext(settings),
+    terminationMessagePath: terminationLog,
     terminationMessagePolicy: 'FallbackToLogsOnError',
     volumeMounts: [
       { name: tokenVolume, mountPath: tokenRoot },

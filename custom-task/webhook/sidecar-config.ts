@@ -1,4 +1,4 @@
-import { tokenRoot } from './names.ts'
+import { terminationLog, tokenRoot } from './names.ts'
 import type { InjectionSettings } from './settings.ts'
 import type { StepPlan } from './steps.ts'
 import type { TokenAsk } from './token-ask.ts'
@@ -20,6 +20,7 @@ export function sidecarConfig(
   return JSON.stringify({
     broker: { url: brokerUrl, ca },
     volume: tokenRoot,
+    messageFile: terminationLog,
     steps: steps.map(({ container, tokens }) => ({
       directory: directoryOf(container),
       policies: tokens.map((token) => policyEntry(token, isOptional)),

@@ -43,6 +43,8 @@ interface PodParts {
   readonly text?: string
   readonly finishedAt?: string
   readonly ownerUid?: string
+  /** What the sidecar says behind a gate that opened. */
+  readonly lastWords?: string
 }
 
 /** As the kubelet leaves it behind. */
@@ -50,13 +52,18 @@ function failPod({ kube }: World, taskRun: KubeObject, parts: PodParts = {}): Ku
   const { name = 'release-deploy-pod', labels = { 'tokenbroker.dev/injected': 'true' }, text = message } = parts
   const finishedAt = parts.finishedAt ?? new Date().toISOString()
   const terminated = { exitCode: 1, message: text, finishedAt, startedAt: finishedAt, reason: 'Error' }
+  const atGate = { name: 'tokenbroker-gate', state: { terminated } }
+  const opened = [
+    { name: 'tokenbroker', state: { terminated: { ...terminated, exitCode: 0, message: parts.lastWords } } },
+    { name: 'tokenbroker-gate', state: { terminated: { ...terminated, exitCode: 0, message: '' } } },
+  ]
   const made = owner(taskRun)
   return kube.objects.create({
     apiVersion: 'v1',
     kind: 'Pod',
     metadata: { name, namespace, labels, ownerReferences: [{ ...made, uid: parts.ownerUid ?? made.uid }] },
     spec: { containers: [{ name: 'step-rollout', image: 'busybox' }] },
-    status: { phase: 'Failed', initContainerStatuses: [{ name: 'tokenbroker-gate', state: { terminated } }] },
+    status: { phase: 'Failed', initContainerStatuses: parts.lastWords === undefined ? [atGate] : opened },
   })
 }
 
@@ -87,6 +94,21 @@ describe('a pod whose gate did not open', () => {
           reason: 'Denied',
           message: `TaskRun release-deploy: ${sentence}`,
         },
+      ])
+  })
+
+  it('is told too where it opened, and a token that ended later was not given again', async () => {
+    await using place = await createWorld()
+    await using _ = await startController(place)
+    const { taskRun } = startTask(place)
+
+    failPod(place, taskRun, { lastWords: 'tokenbroker: deploy-staging is refused: The policy is suspended\n' })
+
+    await expect
+      .poll(() => events(place))
+      .toMatchObject([
+        { kind: 'TaskRun', reason: 'Denied', message: 'deploy-staging is refused: The policy is suspended' },
+        { kind: 'PipelineRun' },
       ])
   })
 

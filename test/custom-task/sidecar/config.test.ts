@@ -131,7 +131,7 @@ describe('parseConfig', () => {
     ]) {
       expect(text).toContain(`  ${key}: expected `)
     }
-    expect(text).toContain('one of broker, listen, health, volume, steps')
+    expect(text).toContain('one of broker, listen, health, volume, messageFile, steps')
     expect(text.match(/; example: \S/g)).toHaveLength(text.trimEnd().split('\n').length)
     expect(text).not.toMatch(/secret/i)
   })

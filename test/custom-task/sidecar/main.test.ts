@@ -153,6 +153,18 @@ describe('sidecar', () => {
     expect(await readdir(join(root, 'one/deploy'))).not.toContain('token')
   })
 
+  it('says in the end which token it could not get', async () => {
+    broker.answerWith(() => refused(400, 'access_denied'))
+    const sidecar = await start(config(oneStep(), broker.url, { messageFile: join(root, 'last-words') }))
+    await expect.poll(() => read('one/deploy/error').catch(() => '')).toContain('Mend')
+    sidecar.child.kill('SIGTERM')
+
+    expect(await sidecar.exit).toBe(0)
+    expect(await read('last-words')).toBe(
+      'tokenbroker: deploy is refused: Mend access_denied (exchange exchange-refused)\n',
+    )
+  })
+
   it('ends at SIGTERM whatever is under way', async () => {
     const never = Promise.withResolvers<undefined>()
     broker.answerWith(() => never.promise)

@@ -128,6 +128,7 @@ describe('the webhook process', { timeout: 60_000 }, () => {
     expect(sidecarConfig(answer)).toEqual({
       broker: { url: 'https://tokenbroker.tokenbroker.svc', ca: world.ca },
       volume: '/tokenbroker',
+      messageFile: '/dev/termination-log',
       steps: [{ directory: '/tokenbroker/step-rollout', policies: [{ policy: 'deploy-staging' }] }],
     })
     const refusal = await ask(podOf(uid, { podTemplate: { hostNetwork: true } }))
