@@ -28,6 +28,7 @@ const pipelineRun = z.object({
       startTime: optional(time),
       completionTime: optional(time),
       pipelineSpec: optional(pipelineSpec),
+      skippedTasks: list(z.object({ name: optional(z.string()) })),
       childReferences: list(
         z.object({ kind: optional(z.string()), name: optional(z.string()), pipelineTaskName: optional(z.string()) }),
       ),

@@ -16,6 +16,7 @@ import { createOwnWrites } from './own-writes.ts'
 import { createPodRefusals } from './pod-refusals.ts'
 import { createReconcile } from './reconcile.ts'
 import { createRunEnds } from './run-ends.ts'
+import { createSecretWork } from './secrets/secret-work.ts'
 import { createWrite } from './write.ts'
 
 export interface ControllerDeps {
@@ -26,6 +27,8 @@ export interface ControllerDeps {
   readonly random: Random
   /** Makes the part of an Event's name that keeps Events apart. */
   readonly newId: () => string
+  /** Makes names of Secrets that nobody can guess. */
+  readonly newSecretName: () => string
   readonly log: Logger
 }
 
@@ -68,18 +71,20 @@ export function createController(deps: ControllerDeps, options: ControllerOption
   const runEnds = createRunEnds({ ...deps, seen: caches.seen, endRun, events })
   const stopping = new AbortController()
   const write = createWrite(kube, ownWrites)
+  const secrets = createSecretWork({ ...deps, write, attempts, metrics })
   const observing = {
     kube,
     cachedPipelineRun: caches.pipelineRun,
     attempts,
     secretDelivery: options.secretDelivery,
+    clock,
   }
   const refusals = createPodRefusals({ kube, events, log, clock, delay, random }, options.namespace)
   const reconcile = createReconcile({
     cachedRun: caches.customRun,
     ownWrites,
     observe: (run, signal) => observe(run, observing, signal),
-    apply: createApply({ ...deps, endRun, write, attempts, events, metrics }),
+    apply: createApply({ ...deps, endRun, write, attempts, events, secrets, metrics }),
     requeue: (key, afterMs) => queue.addAfter(key, afterMs),
     clock,
     log,

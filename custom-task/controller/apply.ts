@@ -5,19 +5,21 @@ import type { RunReference } from './broker.ts'
 import { type EndRun, RunEndUntold } from './end-run.ts'
 import type { Metrics } from './metrics.ts'
 import type { OurRun } from './our-run.ts'
-import type { StatusPatch, Step } from './step.ts'
+import type { SecretWork } from './secrets/secret-work.ts'
+import type { SecretStep, StatusPatch, Step } from './step.ts'
 
 export interface ApplyDeps extends AskDeps {
   readonly endRun: EndRun
   readonly events: EventRecorder
+  readonly secrets: SecretWork
   readonly metrics: Pick<Metrics, 'wrote'>
   readonly log: Logger
 }
 
 export interface Applied {
   readonly run: OurRun
-  /** The broker was asked, so another plan can be made. */
-  readonly hasAsked: boolean
+  /** The broker was asked or a Secret changed, so another plan can be made. */
+  readonly isOpen: boolean
   readonly requeueAfterMs: number | undefined
 }
 
@@ -37,6 +39,13 @@ export function createApply(deps: ApplyDeps): Apply {
         case 'authorize':
           run = await ask(run, { ...step, holds: steps.some((one) => one.kind === 'hold') }, deps, signal)
           break
+        case 'reserve-secrets':
+        case 'make-secrets':
+        case 'renew-secret':
+        case 'delete-secrets':
+        case 'note-secrets':
+          run = await applyToSecrets(step, run, deps, signal)
+          break
         case 'patch-status':
           run = await deps.write.status(run, step.status, signal)
           report(run, step.status, deps)
@@ -55,7 +64,27 @@ export function createApply(deps: ApplyDeps): Apply {
           break
       }
     }
-    return { run, hasAsked: steps.some(isQuestion), requeueAfterMs }
+    return { run, isOpen: steps.some(opensAnother), requeueAfterMs }
+  }
+}
+
+async function applyToSecrets(
+  step: SecretStep,
+  run: OurRun,
+  { secrets, write }: ApplyDeps,
+  signal: AbortSignal,
+): Promise<OurRun> {
+  switch (step.kind) {
+    case 'reserve-secrets':
+      return await secrets.reserve(run, step.policies, signal)
+    case 'make-secrets':
+      return await secrets.make(run, step, signal)
+    case 'renew-secret':
+      return await secrets.renew(run, step, signal)
+    case 'delete-secrets':
+      return await secrets.remove(run, step, signal)
+    case 'note-secrets':
+      return await write.secrets(run, step.secrets, signal)
   }
 }
 
@@ -82,6 +111,10 @@ function about(
   const { namespace, name, uid } = customRun.metadata
   const { apiVersion, kind } = customRun
   return { apiVersion, kind, metadata: { namespace, name, uid, resourceVersion } }
+}
+
+function opensAnother(step: Step): boolean {
+  return isQuestion(step) || step.kind.endsWith('-secrets') || step.kind === 'renew-secret'
 }
 
 function isQuestion(step: Step): boolean {

@@ -5,6 +5,7 @@ import { isCustomRunDone } from '../../core/tekton/custom-run.ts'
 import type { Answer } from './broker.ts'
 import type { Attempt } from './observed.ts'
 import type { OurRun } from './our-run.ts'
+import type { MadeSecret } from './secrets/held-secret.ts'
 
 /** What this process remembers of the attempts under way, by UID of the CustomRun. */
 export interface Attempts {
@@ -12,6 +13,8 @@ export interface Attempts {
   current(run: OurRun): Attempt
   /** The broker has answered; says when it may be asked again. */
   answered(run: OurRun, answers: readonly Answer[]): void
+  /** The Secrets were made under the current attempt. */
+  delivered(run: OurRun, secrets: readonly MadeSecret[]): void
   forget(uid: string): void
 }
 
@@ -33,7 +36,8 @@ export function createAttempts({ clock, random }: { readonly clock: Clock; reado
     const number = customRun.status.retriesStatus.length
     const known = remembered.get(uid)
     if (known?.number === number) return known
-    const fresh = { number, firstSeenAt: clock(), answers: undefined, nextAskAt: undefined, failures: 0 }
+    const nothing = { answers: undefined, nextAskAt: undefined, delivered: undefined }
+    const fresh = { number, firstSeenAt: clock(), ...nothing, failures: 0 }
     if (isCustomRunDone(customRun)) return fresh
     remembered.set(uid, fresh)
     const [oldest] = remembered.keys()
@@ -50,6 +54,9 @@ export function createAttempts({ clock, random }: { readonly clock: Clock; reado
       const waits = answers.map((answer) => waitMs(answer, backoffMs(before.failures, backoff, random)))
       const nextAskAt = new Date(clock().getTime() + Math.max(...waits))
       remembered.set(run.customRun.metadata.uid, { ...before, answers, nextAskAt, failures })
+    },
+    delivered(run: OurRun, delivered: readonly MadeSecret[]): void {
+      remembered.set(run.customRun.metadata.uid, { ...current(run), delivered })
     },
     forget: (uid: string) => void remembered.delete(uid),
   })

@@ -1,5 +1,6 @@
 import type { CustomRunReference } from '../../core/identity/run.ts'
-import type { Authorized, LiveRuns } from '../broker-client-answer.ts'
+import type { Secret } from '../../core/secret.ts'
+import type { Authorized, Granted, LiveRuns, NotGranted } from '../broker-client-answer.ts'
 
 /** What one `/authorize` asks for a CustomRun; whatever is undefined comes from the policy. */
 export interface AuthorizeRequest {
@@ -54,6 +55,9 @@ export type EndOutcome = { readonly kind: 'done' } | Pending | Refused | Unavail
 /** The broker as the controller sees it. Throws only when `signal` is aborted; what goes wrong is part of the answer. */
 export interface Broker {
   authorize(request: AuthorizeRequest, signal: AbortSignal): Promise<Answer>
+  /** The token that goes into a Secret. */
+  exchange(request: AuthorizeRequest, signal: AbortSignal): Promise<Granted | NotGranted>
+  revoke(token: Secret, signal: AbortSignal): Promise<unknown>
   /** Withdraws everything that was granted to the run; asking twice is asking once. */
   endRun(run: RunReference, signal: AbortSignal): Promise<EndOutcome>
   /** Runs that hold something; with `after`, `next` of the answer before, those that came since. */

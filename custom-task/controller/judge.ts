@@ -3,11 +3,11 @@ import { resolveInto } from '../../core/tekton/into.ts'
 import { sameSpec } from '../../core/tekton/pinning.ts'
 import { pipelineTaskOfChild } from '../../core/tekton/pipeline-run.ts'
 import { revokedBy } from '../../core/tekton/revocation.ts'
-import { parseTokenExchangeParams, type TokenExchangeParams } from '../../core/tekton/token-exchange-params.ts'
+import { parseTokenExchangeParams } from '../../core/tekton/token-exchange-params.ts'
 import { attemptDeadline, attemptStart, nextAttemptAt } from './attempt-time.ts'
-import type { AuthorizeRequest } from './broker.ts'
 import { judgeAnswers } from './judge-answers.ts'
 import { hasRunEnded, type Observed } from './observed.ts'
+import { paramsOf, requestsOf } from './requests.ts'
 import { failed, type Verdict } from './verdict.ts'
 
 type Check = (observed: Observed, now: Date) => Verdict | undefined
@@ -117,26 +117,6 @@ function hasInvalidInto(observed: Observed): Verdict | undefined {
   if (task === undefined || spec === undefined) return undefined
   const into = resolveInto(spec, task, paramsOf(observed))
   return into.ok ? undefined : failed('InvalidParams', sentence(into.problems))
-}
-
-function requestsOf(observed: Observed): readonly AuthorizeRequest[] {
-  const { name, namespace, uid } = observed.customRun.metadata
-  const { policies, audience, scopes, ttlSeconds } = paramsOf(observed)
-  const named: readonly (string | undefined)[] = policies.length === 0 ? [undefined] : policies
-  return named.map((policy) => ({
-    customRun: { namespace, name, uid },
-    policy,
-    audience,
-    scope: scopes,
-    requestedExpirySeconds: ttlSeconds,
-  }))
-}
-
-/** For the checks behind {@link hasInvalidParams}. */
-function paramsOf({ customRun }: Observed): TokenExchangeParams {
-  const params = parseTokenExchangeParams(customRun)
-  if (!params.ok) throw new TypeError('params are judged before they are used')
-  return params.value
 }
 
 function taskOf({ customRun, owner }: Observed): string | undefined {

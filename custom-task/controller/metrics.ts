@@ -10,11 +10,16 @@ export interface QueueDepth {
 export interface Metrics {
   /** A status with this reason was written. */
   wrote(reason: Reason): void
+  /** Something was done about a Secret. */
+  secret(what: SecretEvent): void
   runEnd(outcome: 'told' | 'untold'): void
   /** Prometheus text. */
   text(): Promise<string>
   readonly contentType: string
 }
+
+/** `left`: not deleted, as it is not ours; `lost`: somebody deleted or replaced it. */
+export type SecretEvent = 'made' | 'renewed' | 'not_renewed' | 'deleted' | 'left' | 'lost'
 
 /** @param depth asked when somebody scrapes */
 export function createMetrics(depth: () => QueueDepth): Metrics {
@@ -32,6 +37,12 @@ export function createMetrics(depth: () => QueueDepth): Metrics {
     labelNames: ['outcome'],
     registers,
   })
+  const secrets = new Counter({
+    name: 'tokenbroker_secrets_total',
+    help: 'What was done about Secrets of deliver: secret',
+    labelNames: ['what'],
+    registers,
+  })
   const queue = new Gauge({
     name: 'tokenbroker_controller_queue_depth',
     help: 'CustomRuns in the work queue, by state',
@@ -44,6 +55,7 @@ export function createMetrics(depth: () => QueueDepth): Metrics {
   queue.set({ state: 'running' }, 0)
   return Object.freeze({
     wrote: (reason: Reason) => statuses.inc({ reason }),
+    secret: (what: SecretEvent) => secrets.inc({ what }),
     runEnd: (outcome: 'told' | 'untold') => ends.inc({ outcome }),
     text: () => registry.metrics(),
     contentType: registry.contentType,

@@ -1,9 +1,12 @@
+import type { Clock } from '../../core/clock.ts'
 import { type KubeClient, resources } from '../../core/io/kube/api.ts'
 import { controllerOf } from '../../core/tekton/fields.ts'
 import { type PipelineRun, parsePipelineRun } from '../../core/tekton/pipeline-run.ts'
 import type { Attempts } from './attempts.ts'
 import type { Observed, Owner } from './observed.ts'
 import type { OurRun } from './our-run.ts'
+import { areConsumersRunning } from './secrets/consumers.ts'
+import { isAnyRenewalDue } from './secrets/plan-secrets.ts'
 
 export interface ObserveDeps {
   readonly kube: Pick<KubeClient, 'get'>
@@ -11,6 +14,7 @@ export interface ObserveDeps {
   readonly cachedPipelineRun: (ref: { readonly namespace: string; readonly name: string }) => PipelineRun | undefined
   readonly attempts: Attempts
   readonly secretDelivery: boolean
+  readonly clock: Clock
 }
 
 /** Collects all that a plan rests on. */
@@ -18,7 +22,15 @@ export async function observe(run: OurRun, deps: ObserveDeps, signal: AbortSigna
   const { customRun, specHash } = run
   const { attempts, secretDelivery } = deps
   const owner = await findOwner(run, deps, signal)
-  return { customRun, specHash, owner, attempt: attempts.current(run), secretDelivery }
+  const isDue = isAnyRenewalDue(run, deps.clock())
+  return {
+    customRun,
+    specHash,
+    owner,
+    attempt: attempts.current(run),
+    secretDelivery,
+    areConsumersRunning: isDue && (await areConsumersRunning({ customRun, owner }, deps.kube, signal)),
+  }
 }
 
 async function findOwner({ customRun }: OurRun, deps: ObserveDeps, signal: AbortSignal): Promise<Owner> {

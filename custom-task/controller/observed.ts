@@ -1,6 +1,7 @@
 import type { CustomRun } from '../../core/tekton/custom-run.ts'
 import { hasPipelineRunEnded, type PipelineRun } from '../../core/tekton/pipeline-run.ts'
 import type { Answer, RunReference } from './broker.ts'
+import type { MadeSecret } from './secrets/held-secret.ts'
 
 /** The PipelineRun that a CustomRun was made for. */
 export type Owner =
@@ -17,6 +18,8 @@ export interface Attempt {
   readonly answers: readonly Answer[] | undefined
   /** Not to be asked again before; meaningful with answers that leave it open. */
   readonly nextAskAt: Date | undefined
+  /** The Secrets that were made, until the status says so. */
+  readonly delivered: readonly MadeSecret[] | undefined
 }
 
 /** All that {@link plan} rests on. */
@@ -28,6 +31,8 @@ export interface Observed {
   readonly attempt: Attempt
   /** Whether this installation lets tokens be put into Secrets at all. */
   readonly secretDelivery: boolean
+  /** Whether tasks that mount the Secret are to come or go on; looked up only when a renewal is due. */
+  readonly areConsumersRunning: boolean
 }
 
 /** A CustomRun that stands alone has no run that could end. */

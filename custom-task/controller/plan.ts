@@ -4,7 +4,8 @@ import { attemptDeadline, attemptStart, pauseMs } from './attempt-time.ts'
 import { judge } from './judge.ts'
 import type { Observed } from './observed.ts'
 import { isHeld, planEnd } from './plan-end.ts'
-import { finished, goingOn, resultsOf, retrying } from './status.ts'
+import { planDelivery, planSecrets } from './secrets/plan-secrets.ts'
+import { finished, goingOn, resultsOf, retrying, secretResults } from './status.ts'
 import type { StatusPatch, Step } from './step.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -17,7 +18,9 @@ const quietMs = 500
  */
 export function plan(observed: Observed, now: Date): readonly Step[] {
   const { customRun } = observed
-  if (isCustomRunDone(customRun) || customRun.metadata.deletionTimestamp !== undefined) return planEnd(observed, now)
+  if (isCustomRunDone(customRun) || customRun.metadata.deletionTimestamp !== undefined) {
+    return [...planSecrets(observed, now), ...planEnd(observed, now)]
+  }
   const verdict = judge(observed, now)
   switch (verdict.kind) {
     case 'ask':
@@ -53,13 +56,26 @@ function planWait(observed: Observed, wait: Extract<Verdict, { kind: 'wait' }>, 
   ]
 }
 
-function planSuccess(observed: Observed, { answers }: Extract<Verdict, { kind: 'succeed' }>, now: Date) {
-  const results = resultsOf(answers)
+function planSuccess(
+  observed: Observed,
+  { answers }: Extract<Verdict, { kind: 'succeed' }>,
+  now: Date,
+): readonly Step[] {
+  const delivery = planDelivery(observed)
+  if (delivery.kind === 'due') return [...hold(observed), ...delivery.steps]
   const ids = answers.flatMap((one) => one.exchangeId ?? [])
   const what = answers.map((one) => `${one.scope.join(' ')} at ${one.audience ?? 'its audience'}`).join(', ')
   const exchange = ids.length === 0 ? '' : ` (exchange ${ids.join(', ')})`
+  const said = { status: 'True', reason: 'Authorized' } as const
+  if (delivery.kind === 'made') {
+    const { secrets } = delivery
+    const results = [...resultsOf(answers), ...secretResults(secrets)]
+    const names = secrets.map(({ name }) => name).join(', ')
+    const message = `A token for ${what} is in Secret ${names} until the run ends${exchange}`
+    return saying(finished(observed, now, { ...said, message, results, secrets }), 'Normal')
+  }
   const message = `The run may get ${what} in the tasks behind until it ends${exchange}`
-  const status = finished(observed, now, { status: 'True', reason: 'Authorized', message, results })
+  const status = finished(observed, now, { ...said, message, results: resultsOf(answers) })
   return [...hold(observed), ...saying(status, 'Normal')]
 }
 

@@ -20,7 +20,10 @@ export interface ReconcileDeps {
 /** The change that the write collided with is on its way to the cache; this is only for the case that it is late. */
 const conflictMs = 200
 
-/** Brings one CustomRun forward: observe, plan, apply; and once more with the broker's answer. */
+/** Ask, note the names of Secrets, make them, say so: what one turn takes at most when all goes well. */
+const maxRounds = 4
+
+/** Brings one CustomRun forward: observe, plan, apply; and again with the broker's answer. */
 export function createReconcile(deps: ReconcileDeps): (key: string, signal: AbortSignal) => Promise<void> {
   async function bringForward(key: string, signal: AbortSignal): Promise<void> {
     const cached = deps.cachedRun(key)
@@ -29,9 +32,9 @@ export function createReconcile(deps: ReconcileDeps): (key: string, signal: Abor
       return
     }
     let applied = await step(deps.ownWrites.newest(cached), signal)
-    if (applied.hasAsked) applied = await step(applied.run, signal)
+    for (let rounds = 1; applied.isOpen && rounds < maxRounds; rounds += 1) applied = await step(applied.run, signal)
     // An answer that came late may be due for the next question at once: that is the next turn's.
-    const afterMs = applied.hasAsked ? 1 : applied.requeueAfterMs
+    const afterMs = applied.isOpen ? 1 : applied.requeueAfterMs
     if (afterMs !== undefined) deps.requeue(key, afterMs)
   }
 

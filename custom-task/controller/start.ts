@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto'
+import { randomFillSync, randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import { createHttpClient, type HttpClient } from '../../core/io/http-client.ts'
 import { startServer } from '../../core/io/http-server.ts'
@@ -17,6 +17,7 @@ import type { ControllerConfig } from './config.ts'
 import { fenced } from './fence.ts'
 import { createHealth } from './health.ts'
 import { createLead } from './lead.ts'
+import { newSecretName } from './secrets/secret-name.ts'
 
 export interface StartOptions {
   readonly config: ControllerConfig
@@ -99,7 +100,16 @@ function assemble(
   const broker = createBrokerClient({ url, http, ownToken: createTokenFile(tokenFile), clock: systemClock })
   const newId = createUuidV7(systemClock)
   return createController(
-    { kube, broker, log, clock: systemClock, delay: systemDelay, random: systemRandom, newId },
+    {
+      kube,
+      broker,
+      log,
+      clock: systemClock,
+      delay: systemDelay,
+      random: systemRandom,
+      newId,
+      newSecretName: () => newSecretName(randomFillSync),
+    },
     {
       namespace: config.namespace,
       concurrency: config.concurrency,

@@ -3,6 +3,7 @@ import { succeeded } from '../../core/tekton/fields.ts'
 import type { Authorized } from '../broker-client-answer.ts'
 import { attemptStart } from './attempt-time.ts'
 import type { Observed } from './observed.ts'
+import type { MadeSecret } from './secrets/held-secret.ts'
 import type { Reason, StatusPatch, SucceededCondition } from './step.ts'
 
 interface Said {
@@ -27,11 +28,13 @@ export function goingOn(observed: Observed, now: Date, said: Omit<Said, 'status'
 export function finished(
   observed: Observed,
   now: Date,
-  said: Said & { readonly results?: StatusPatch['results'] },
+  said: Said & { readonly results?: StatusPatch['results']; readonly secrets?: readonly MadeSecret[] },
 ): StatusPatch {
-  const { results, ...rest } = said
+  const { results, secrets, ...rest } = said
+  const { observedGeneration, extraFields } = common(observed)
   return {
-    ...common(observed),
+    observedGeneration,
+    extraFields: { ...extraFields, ...(secrets === undefined ? {} : { secrets }) },
     startTime: rfc3339(attemptStart(observed)),
     completionTime: rfc3339(now),
     conditions: [condition(observed, now, rest)],
@@ -70,6 +73,16 @@ export function resultsOf(answers: readonly Authorized[]): NonNullable<StatusPat
     { name: 'audience', value: joined((one) => one.audience ?? '') },
     { name: 'scope', value: joined((one) => one.scope.join(' ')) },
     { name: 'expires-at', value: joined((one) => rfc3339(one.expiresAt)) },
+  ]
+}
+
+/** What the contract says of Secrets; several are separated by commas, in the order of the policies. */
+export function secretResults(secrets: readonly MadeSecret[]): NonNullable<StatusPatch['results']> {
+  const joined = (pick: (secret: MadeSecret) => string): string => secrets.map(pick).join(',')
+  return [
+    { name: 'exchange-id', value: joined((one) => one.exchangeId) },
+    { name: 'secret-name', value: joined((one) => one.name) },
+    { name: 'token-expires-at', value: joined((one) => one.expiresAt) },
   ]
 }
 

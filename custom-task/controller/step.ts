@@ -1,4 +1,6 @@
 import type { AuthorizeRequest, RunReference } from './broker.ts'
+import type { HeldSecret } from './secrets/held-secret.ts'
+import type { ToMake, ToRemove, ToRenew } from './secrets/secret-work.ts'
 
 /** Reasons of the condition `Succeeded`; contract: The custom task. */
 export type Reason =
@@ -32,11 +34,21 @@ export interface StatusPatch {
   readonly conditions: readonly [SucceededCondition]
   readonly results?: readonly { readonly name: string; readonly value: string }[] | null
   readonly retriesStatus?: readonly object[]
-  readonly extraFields: { readonly specHash: string }
+  readonly extraFields: { readonly specHash: string; readonly secrets?: readonly HeldSecret[] }
 }
+
+/** About the Secrets of a CustomRun; after each of them another plan is made. */
+export type SecretStep =
+  /** Notes a new name for each policy in the status, before anything is made. */
+  | { readonly kind: 'reserve-secrets'; readonly policies: readonly (string | undefined)[] }
+  | ({ readonly kind: 'make-secrets' } & ToMake)
+  | ({ readonly kind: 'renew-secret' } & ToRenew)
+  | ({ readonly kind: 'delete-secrets' } & ToRemove)
+  | { readonly kind: 'note-secrets'; readonly secrets: readonly HeldSecret[] }
 
 /** What apply does, in order. */
 export type Step =
+  | SecretStep
   /** Puts our finalizer on the CustomRun: the durable note that the end of its run must be told. */
   | { readonly kind: 'hold' }
   /** Takes the finalizer off. */

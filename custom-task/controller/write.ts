@@ -2,18 +2,21 @@ import { type KubeClient, type KubeObject, type PatchOptions, resources } from '
 import { type OurRun, readOurRun } from './our-run.ts'
 import type { OwnWrites } from './own-writes.ts'
 import { runEndFinalizer } from './plan-end.ts'
+import type { HeldSecret } from './secrets/held-secret.ts'
 import type { StatusPatch } from './step.ts'
 
 /** Writes to a CustomRun; each takes the form that the plan was made for and returns the form after it. */
 export interface Write {
   status(run: OurRun, status: StatusPatch, signal: AbortSignal): Promise<OurRun>
+  /** Notes the Secrets in the status, and touches nothing else of it. */
+  secrets(run: OurRun, secrets: readonly HeldSecret[], signal: AbortSignal): Promise<OurRun>
   hold(run: OurRun, signal: AbortSignal): Promise<OurRun>
   release(run: OurRun, signal: AbortSignal): Promise<OurRun>
 }
 
 interface Change {
   readonly finalizers?: readonly string[]
-  readonly status?: StatusPatch
+  readonly status?: StatusPatch | { readonly extraFields: { readonly secrets: readonly HeldSecret[] } }
 }
 
 /**
@@ -35,6 +38,8 @@ export function createWrite(kube: Pick<KubeClient, 'patch'>, ownWrites: OwnWrite
 
   return Object.freeze({
     status: (run: OurRun, status: StatusPatch, signal: AbortSignal) => patch(run, { status }, signal),
+    secrets: (run: OurRun, secrets: readonly HeldSecret[], signal: AbortSignal) =>
+      patch(run, { status: { extraFields: { secrets } } }, signal),
     hold: (run: OurRun, signal: AbortSignal) =>
       patch(run, { finalizers: [...run.customRun.metadata.finalizers, runEndFinalizer] }, signal),
     release: (run: OurRun, signal: AbortSignal) =>

@@ -21,6 +21,7 @@ export interface Scene {
   readonly attempt?: Partial<Attempt>
   readonly specHash?: string
   readonly secretDelivery?: boolean
+  readonly areConsumersRunning?: boolean
 }
 
 export const held = { metadata: { finalizers: [runEndFinalizer] } }
@@ -31,13 +32,15 @@ export function observe({
   attempt,
   specHash = 'h1',
   secretDelivery = true,
+  areConsumersRunning = true,
 }: Scene = {}): Observed {
   return {
     customRun: present(parseCustomRun(customRunObject(customRun))),
     specHash,
     owner: ownerOf(pipelineRun),
-    attempt: { firstSeenAt: now, answers: undefined, nextAskAt: undefined, ...attempt },
+    attempt: { firstSeenAt: now, answers: undefined, nextAskAt: undefined, delivered: undefined, ...attempt },
     secretDelivery,
+    areConsumersRunning,
   }
 }
 

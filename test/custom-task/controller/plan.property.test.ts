@@ -38,7 +38,7 @@ function withStatus(observed: Observed, status: StatusPatch): Observed {
   const json: unknown = JSON.parse(JSON.stringify(observed.customRun))
   const customRun = present(parseCustomRun(applyMergePatch(json, { status })))
   const isNewAttempt = customRun.status.retriesStatus.length > observed.customRun.status.retriesStatus.length
-  const fresh = { firstSeenAt: now, answers: undefined, nextAskAt: undefined }
+  const fresh = { firstSeenAt: now, answers: undefined, nextAskAt: undefined, delivered: undefined }
   return { ...observed, customRun, attempt: isNewAttempt ? fresh : observed.attempt }
 }
 

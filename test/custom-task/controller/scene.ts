@@ -1,3 +1,4 @@
+import { randomFillSync } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -12,6 +13,7 @@ import { Secret } from '../../../core/secret.ts'
 import { createBrokerClient } from '../../../custom-task/broker-client.ts'
 import { createTokenFile } from '../../../custom-task/broker-client-token-file.ts'
 import { createController } from '../../../custom-task/controller/app.ts'
+import { newSecretName } from '../../../custom-task/controller/secrets/secret-name.ts'
 import { customRunObject, namespace, pipelineRunObject } from '../../core/tekton/objects.ts'
 import { type FakeAnswer, type FakeBroker, startFakeBroker, type TakenRequest } from '../../fakes/broker.ts'
 import { type FakeKube, startKube } from '../../fakes/kube/server.ts'
@@ -151,6 +153,7 @@ export async function startController({ kube, broker, tokenFile }: World) {
       delay: systemDelay,
       random: systemRandom,
       newId: createUuidV7(systemClock),
+      newSecretName: () => newSecretName(randomFillSync),
       log,
     },
     { namespace: undefined, concurrency: 8, secretDelivery: true, instance: 'test' },
