@@ -32,6 +32,9 @@
 {{- with .Values.controller.namespace -}}
 {{- $_ := set $config "namespace" . -}}
 {{- end -}}
+{{- if .Values.secretDelivery.enabled -}}
+{{- $_ := set $config "secretDelivery" true -}}
+{{- end -}}
 {{- if eq .Values.certificates.source "product" -}}
 {{- $servers := dict "broker" (list (include "tokenbroker.tokenHost" .) (include "tokenbroker.discoveryHost" .)) -}}
 {{- $certificates := dict

@@ -18,6 +18,7 @@ export const accountOf = {
   'broker.yaml': 'tokenbroker-broker',
   'controller.yaml': 'tokenbroker-controller',
   'certificates.yaml': 'tokenbroker-controller',
+  'secrets.yaml': 'tokenbroker-controller',
   'webhook.yaml': 'tokenbroker-webhook',
 } as const
 
@@ -73,6 +74,7 @@ export async function install(context: TestContext): Promise<Installed> {
     kubeconfig: await kubeconfigOf('controller'),
     health: at(controller),
     leaderElection: { namespace: system },
+    secretDelivery: true,
     certificates: {
       namespace: system,
       secret: 'tokenbroker-certificates',
@@ -126,7 +128,12 @@ function installObjects(kube: FakeKube): void {
     apiVersion: 'tokenbroker.dev/v1alpha1',
     kind: 'ClusterTokenProvider',
     metadata: { name: 'builtin' },
-    spec: { builtin: {}, audiences: ['https://deploy.example.com'], scopes: ['deploy:staging'] },
+    spec: {
+      builtin: {},
+      audiences: ['https://deploy.example.com'],
+      scopes: ['deploy:staging'],
+      limits: { secretDelivery: true },
+    },
   })
 }
 

@@ -119,6 +119,33 @@ function refusedPod({ pod }: PlayedTask): object {
   }
 }
 
+/** A Secret that is made, renewed before its time, and deleted with its run. */
+async function deliverSecret({ kube, tekton }: Installed): Promise<void> {
+  const params = [{ name: 'deliver', value: 'secret' }]
+  const taskRef = { apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'TokenExchange', name: 'deploy-staging' }
+  const steps = [{ name: 'rollout', image: 'curlimages/curl' }]
+  const tasks = [
+    { name: 'token', taskRef, params },
+    { name: 'deploy', runAfter: ['token'], taskSpec: { steps } },
+  ]
+  const run = tekton.createPipelineRun({ tasks }, { namespace: 'payments', serviceAccount: 'deployer' })
+  await run.task('deploy')
+  const customRun = kube.objects
+    .list<KubeObject & { status: { extraFields?: { secrets?: readonly object[] } } }>(resources.customRuns, 'payments')
+    .find(({ status }) => status?.extraFields?.secrets !== undefined)
+  const secrets = customRun?.status.extraFields?.secrets?.map((one) => ({ ...one, renewAt: '2026-01-01T00:00:00Z' }))
+  const { extraFields } = customRun?.status ?? expect.fail()
+  kube.objects.patchStatus(
+    resources.customRuns,
+    { namespace: 'payments', name: customRun?.metadata.name ?? '' },
+    { extraFields: { ...extraFields, secrets } },
+  )
+  await until(() => kube.requests({ verb: 'patch', resource: 'secrets', namespace: 'payments' }).length > 0)
+  run.finishTask('deploy')
+  await run.done()
+  await until(() => kube.requests({ verb: 'delete', resource: 'secrets', namespace: 'payments' }).length > 0)
+}
+
 async function until(isSo: () => boolean): Promise<void> {
   await expect.poll(isSo, { timeout: 30_000, interval: 20 }).toBe(true)
 }
@@ -146,6 +173,8 @@ it('the chart gives each part every right that it uses, and none that it does no
   // The finalizer goes when the broker knows of the end; the Lease is renewed every two seconds.
   await until(() => (kube.objects.list(resources.customRuns, 'payments')[0]?.metadata.finalizers ?? []).length === 0)
   await until(() => kube.requests({ verb: 'patch', resource: 'leases' }).length > 1)
+
+  await deliverSecret(installed)
 
   // Its cache does not hear of this run, but of the CustomRun.
   kube.faults.next({ verb: 'watch', resource: 'pipelineruns' }, { kind: 'hang' }, 9)

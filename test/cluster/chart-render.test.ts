@@ -39,6 +39,7 @@ const everything = {
   crds: { keep: false },
   networkPolicy: { enabled: true },
   broker: { podDisruptionBudget: true },
+  secretDelivery: { enabled: true },
 }
 
 describe('the chart', () => {
@@ -68,9 +69,17 @@ describe('the chart', () => {
     }
     const roles = objects.filter(({ kind }) => kind.endsWith('Role')).map(({ metadata }) => metadata.name)
     expect(roles.toSorted()).toEqual(
-      ['broker', 'certificates', 'certificates', 'controller', 'controller', 'delete-crds', 'view', 'webhook'].map(
-        (name) => `tokenbroker-${name}`,
-      ),
+      [
+        'broker',
+        'certificates',
+        'certificates',
+        'controller',
+        'controller',
+        'delete-crds',
+        'secrets',
+        'view',
+        'webhook',
+      ].map((name) => `tokenbroker-${name}`),
     )
   })
 
@@ -82,6 +91,29 @@ describe('the chart', () => {
     const role = find(objects, 'Role', 'other-tokenbroker-certificates')
     expect(role['rules'][0].resourceNames).toEqual(['other-tokenbroker-certificates'])
     expect(objects.filter(({ metadata }) => metadata.name?.startsWith('tokenbroker'))).toEqual([])
+  })
+
+  test('gives no right on a Secret but by name, and installs no policy about them, unless Secrets are offered', async () => {
+    const objects = await render()
+
+    expect(objects.filter(({ metadata }) => metadata.name === 'tokenbroker-secrets')).toEqual([])
+    expect(find(objects, 'ConfigMap', 'tokenbroker-controller')['data']['controller.yaml']).not.toContain(
+      'secretDelivery',
+    )
+  })
+
+  test('gives the rights on Secrets in the namespaces that are named', async () => {
+    const objects = await render({ secretDelivery: { enabled: true, namespaces: ['payments', 'shop'] } })
+    const named = objects.filter(({ metadata }) => metadata.name === 'tokenbroker-secrets')
+
+    expect(named.map(({ kind, metadata }) => `${kind} ${metadata.namespace ?? ''}`).toSorted()).toEqual([
+      'Role payments',
+      'Role shop',
+      'RoleBinding payments',
+      'RoleBinding shop',
+      'ValidatingAdmissionPolicy ',
+      'ValidatingAdmissionPolicyBinding ',
+    ])
   })
 
   test('asks the API server for the pods that the webhook expects', async () => {

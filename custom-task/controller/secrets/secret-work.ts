@@ -98,7 +98,7 @@ export function createSecretWork(deps: SecretDeps): SecretWork {
     async make(run: OurRun, { reserved, requests, run: owner }: ToMake, signal: AbortSignal): Promise<OurRun> {
       const answers = await Promise.all(requests.map((request) => broker.exchange(request, signal)))
       const tokens = answers.filter((one): one is Granted => one.kind === 'granted')
-      const refusals = answers.filter((one): one is NotGranted => one.kind !== 'granted')
+      const refusals = answers.flatMap((one) => refusalOf(one) ?? [])
       if (refusals.length > 0) {
         await withdraw(tokens, signal)
         attempts.answered(run, refusals)
@@ -167,6 +167,14 @@ export function createSecretWork(deps: SecretDeps): SecretWork {
       return await write.secrets(run, remaining, signal)
     },
   })
+}
+
+/** A Secret has the key `header`, so only what can stand in one goes into it. */
+function refusalOf(answer: Granted | NotGranted): NotGranted | undefined {
+  if (answer.kind !== 'granted') return answer
+  if (answer.issued === 'bearer') return undefined
+  const description = 'The policy gives credentials that no header can hold: use deliver: sidecar, with as: aws'
+  return { kind: 'refused', error: 'invalid_target', description, status: 400, exchangeId: answer.exchangeId }
 }
 
 function isTaken(error: unknown): boolean {

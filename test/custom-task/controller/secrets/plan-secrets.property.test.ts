@@ -32,7 +32,14 @@ const lifeMs = 300_000
 function tokenAt(world: World) {
   const moment = later(world.atMs)
   const expiresAt = new Date(moment.getTime() + lifeMs)
-  return { kind: 'granted', accessToken: new Secret('x'), expiresAt, scope: [], exchangeId: 'ex', issued: 'bearer' } as const
+  return {
+    kind: 'granted',
+    accessToken: new Secret('x'),
+    expiresAt,
+    scope: [],
+    exchangeId: 'ex',
+    issued: 'bearer',
+  } as const
 }
 
 function note(world: World, status: object): void {
@@ -192,6 +199,7 @@ describe('Secrets, whatever happens in whatever order', () => {
           expect(world.secrets.size).toBe(1)
         }
       }),
+      { numRuns: 1000 },
     )
     expect(count).toBeGreaterThan(20)
   })
