@@ -1,6 +1,6 @@
 import type { AuthorizeRequest, RunReference } from './broker.ts'
 import type { HeldSecret } from './secrets/held-secret.ts'
-import type { ToMake, ToRemove, ToRenew } from './secrets/secret-work.ts'
+import type { ToMake, ToRemove, ToRenew } from './secrets/secret-tasks.ts'
 
 /** Reasons of the condition `Succeeded`; contract: The custom task. */
 export type Reason =

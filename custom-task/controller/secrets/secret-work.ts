@@ -3,13 +3,14 @@ import type { Clock } from '../../../core/clock.ts'
 import { type KubeClient, KubeError, type KubeObject, resources } from '../../../core/io/kube/api.ts'
 import type { Granted, NotGranted } from '../../broker-client-answer.ts'
 import type { Attempts } from '../attempts.ts'
-import type { AuthorizeRequest, Broker, RunReference } from '../broker.ts'
+import type { Broker, RunReference } from '../broker.ts'
 import type { Metrics } from '../metrics.ts'
 import type { OurRun } from '../our-run.ts'
 import type { Write } from '../write.ts'
-import type { HeldSecret, MadeSecret } from './held-secret.ts'
+import type { HeldSecret } from './held-secret.ts'
 import { madeSecret, withoutRenewal } from './made-secret.ts'
 import { renewalPatch, secretObject } from './secret-object.ts'
+import type { ToMake, ToRemove, ToRenew } from './secret-tasks.ts'
 
 export interface SecretDeps {
   readonly kube: Pick<KubeClient, 'create' | 'patch' | 'delete'>
@@ -34,23 +35,6 @@ export interface SecretWork {
   make(run: OurRun, what: ToMake, signal: AbortSignal): Promise<OurRun>
   renew(run: OurRun, what: ToRenew, signal: AbortSignal): Promise<OurRun>
   remove(run: OurRun, what: ToRemove, signal: AbortSignal): Promise<OurRun>
-}
-
-export interface ToMake {
-  readonly reserved: readonly HeldSecret[]
-  readonly requests: readonly AuthorizeRequest[]
-  readonly run: RunReference
-}
-
-export interface ToRenew {
-  readonly secret: MadeSecret
-  readonly held: readonly HeldSecret[]
-  readonly request: AuthorizeRequest
-}
-
-export interface ToRemove {
-  readonly secrets: readonly HeldSecret[]
-  readonly remaining: readonly HeldSecret[]
 }
 
 /**
