@@ -16,6 +16,9 @@ export function parseRunReference(text: string | undefined): RunReference | unde
   return { ...reference, kind }
 }
 
+/** A user name may have any length; a record may not. */
+const maxUserLength = 256
+
 /** What the API server says of a run now. */
 export interface RunState {
   readonly hasEnded: boolean
@@ -36,5 +39,5 @@ export async function readRunState(run: RunReference, kube: KubeClient, signal: 
   const taskRun = parseTaskRun(object)
   const hasEnded =
     pipelineRun === undefined ? taskRun !== undefined && hasTaskRunEnded(taskRun) : hasPipelineRunEnded(pipelineRun)
-  return { hasEnded, revokedBy: revokedBy(object.metadata) }
+  return { hasEnded, revokedBy: revokedBy(object.metadata)?.slice(0, maxUserLength) }
 }

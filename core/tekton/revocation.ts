@@ -10,5 +10,6 @@ interface Annotated {
 
 /** Who withdrew what the run was given; undefined when nobody did. */
 export function revokedBy(metadata: Annotated): string | undefined {
-  return metadata.annotations?.[revokedByAnnotation]
+  // Admission lets an empty value pass as one that is absent.
+  return metadata.annotations?.[revokedByAnnotation] || undefined
 }

@@ -3,6 +3,7 @@ import { auditVerify } from './commands/audit-verify.ts'
 import { conformanceLocalhost } from './commands/conformance-localhost.ts'
 import { doctor } from './commands/doctor.ts'
 import { exchanges } from './commands/exchanges.ts'
+import { revoke } from './commands/revoke.ts'
 import { token } from './commands/token.ts'
 import { version } from './commands/version.ts'
 import { whoami } from './commands/whoami.ts'
@@ -13,6 +14,7 @@ export const commands: readonly Command[] = [
   whoami,
   token,
   exchanges,
+  revoke,
   auditVerify,
   conformanceLocalhost,
   version,
