@@ -40,10 +40,12 @@ export function createSettle({ book, clock }: Deps): Settle {
       throw new Problem('run_ended', { detail: 'the controller reported the end of the run' })
     }
     if (allowance.ttlSeconds < 1) throw new Problem('policy_not_ready', { detail: 'a ttl or limit of zero' })
-    const authorizations = key === undefined ? [] : coveringAuthorizations(book, key, allowance, into)
+    const authorizations = key === undefined ? [] : book.authorizationsOfRun(key)
     const issuedAt = clock()
-    const caps = [providerMaxSeconds, ...authorizations.flatMap((one) => one.ttlSeconds ?? [])]
-    const expiresAt = endOf(allowance, workload, issuedAt, Math.min(...caps))
+    // The shortest life that was asked for holds, as a ttl only ever shortens.
+    const caps = authorizations.filter((one) => concerns(one, allowance, into)).flatMap((one) => one.ttlSeconds ?? [])
+    const maxSeconds = Math.min(providerMaxSeconds, ...caps)
+    const expiresAt = endOf(allowance, workload, issuedAt, maxSeconds)
     if (expiresAt.getTime() - issuedAt.getTime() < 1000) throw noTimeLeft(run.deadline, expiresAt)
     const fields: GrantFields = {
       exchangeId,
@@ -51,7 +53,7 @@ export function createSettle({ book, clock }: Deps): Settle {
       workload,
       issuedAt,
       expiresAt,
-      authorizationId: authorizations[0]?.id,
+      authorizationId: authorizations.find((one) => covers(one, allowance, into))?.id,
     }
     return fields as Grant
   }
@@ -72,27 +74,24 @@ function noTimeLeft(deadline: Date | undefined, expiresAt: Date): Problem {
     : new Problem('subject_token_expired', { detail: 'no whole second of life is left' })
 }
 
-/** Several, where two tasks ask for the same: the shortest life that was asked for holds, as a ttl only ever shortens. */
-function coveringAuthorizations(
-  book: GrantBook,
-  run: string,
-  allowance: Allowance,
-  into: readonly IntoTask[],
-): readonly RunAuthorization[] {
-  return book.authorizationsOfRun(run).filter((authorization) => covers(authorization, allowance, into))
-}
-
 /** Same policy in the same generation, same target, no further scope, and tasks that the authorisation goes into. */
 export function covers(authorization: RunAuthorization, allowance: Allowance, into: readonly IntoTask[]): boolean {
-  const { policy, provider, subject } = allowance
+  return (
+    concerns(authorization, allowance, into) &&
+    authorization.policyGeneration === allowance.policy.generation &&
+    authorization.provider === allowance.provider.name &&
+    authorization.audience === allowance.audience
+  )
+}
+
+/** The same, whatever became of the policy meanwhile: the ttl that its TokenExchange task asked for goes on to hold. */
+function concerns(authorization: RunAuthorization, allowance: Allowance, into: readonly IntoTask[]): boolean {
+  const { policy, subject, scopes } = allowance
   return (
     authorization.cluster === subject.cluster &&
     authorization.namespace === subject.namespace &&
     authorization.policyUid === policy.uid &&
-    authorization.policyGeneration === policy.generation &&
-    authorization.provider === provider.name &&
-    authorization.audience === allowance.audience &&
-    allowance.scopes.every((scope) => authorization.scope.includes(scope)) &&
+    scopes.every((scope) => authorization.scope.includes(scope)) &&
     into.length > 0 &&
     into.every((asked) =>
       authorization.into.some((one) => one.task === asked.task && one.serviceAccount === asked.serviceAccount),

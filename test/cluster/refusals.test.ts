@@ -142,6 +142,33 @@ describe.runIf(ownRig)('a pod whose broker does not answer', () => {
   })
 })
 
+describe('a token that ends while its step runs', () => {
+  test('and is not given again, as its policy was suspended, is told when the step fails for it', async () => {
+    const namespace = await team()
+    explainOnFailure(namespace)
+    const client = await kube()
+    const policy = await client.get(
+      `/apis/tokenbroker.dev/v1alpha1/namespaces/${namespace}/tokenpolicies/deploy-staging`,
+    )
+    await client.patch(await client.pathOf(policy), { spec: { ttl: '8s' } })
+    const script = 'touch /tmp/started; until test -e $TOKENBROKER_DIR/deploy-staging/error; do sleep 1; done; exit 1'
+    const created = await client.create(
+      tokenTaskRun({ namespace, annotations: { inject: 'deploy-staging' }, steps: [shellStep('a', script)] }),
+    )
+    await waitFor('the step runs', async () => {
+      const { status } = await client.get(await client.pathOf(created))
+      return status?.steps?.[0]?.running !== undefined
+    })
+    await client.patch(await client.pathOf(policy), { spec: { suspend: true } })
+    const run = await waitForRun(created)
+    const [event] = await eventsAbout(run, 1)
+    expect(event).toMatchObject({ type: 'Warning', reason: 'Denied' })
+    expect(event?.message).toMatch(
+      /^deploy-staging is refused: The policy or its provider is suspended: .+ \(exchange /,
+    )
+  })
+})
+
 describe('a task that would give its token away', () => {
   let namespace: string
 

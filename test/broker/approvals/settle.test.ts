@@ -161,7 +161,16 @@ describe('createSettle', () => {
 
     expect(settle({}, { authorizations: [...authorizations, elsewhere] }).expiresAt).toEqual(seconds(40))
     expect(settle({}, { authorizations: [elsewhere] }).expiresAt).toEqual(seconds(300))
+    const further = { ...authorization, ttlSeconds: 1, scope: ['deploy:production'] }
+    expect(settle({}, { authorizations: [further] }).expiresAt).toEqual(seconds(300))
     expect(settle({}, { authorizations: [{ ...authorization, ttlSeconds: 900 }] }).expiresAt).toEqual(seconds(300))
+  })
+
+  it('keeps to the ttl when the policy changed after the run was authorised', () => {
+    const before = { ...authorization, ttlSeconds: 40, policyGeneration: 2 }
+    const grant = settle({}, { authorizations: [before] })
+
+    expect(grant).toMatchObject({ expiresAt: seconds(40), authorizationId: undefined })
   })
 
   it('names the authorisation of the run that covers it', () => {
