@@ -1,6 +1,7 @@
 import type { AuditRecord } from '../../core/audit/event.ts'
 import type { Clock } from '../../core/clock.ts'
 import { createExpiringByRun } from './expiring-by-run.ts'
+import { createLiveGrants } from './live-grants.ts'
 import { createLiveRuns, type NumberedRun } from './live-runs.ts'
 import { readAuthorization, readGrant, runOf } from './read-grant.ts'
 
@@ -67,7 +68,7 @@ const maxAuthorizations = 256
 
 /** Makes an empty book; feed it the journal from the beginning of the chain. */
 export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantBookOptions): GrantBook {
-  const grants = createExpiringByRun<LiveGrant>()
+  const grants = createLiveGrants()
   const authorizations = createExpiringByRun<RunAuthorization>()
   const ended = new Map<string, Date>()
   const live = createLiveRuns()
@@ -77,7 +78,7 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
     if (grant === undefined || grant.expiresAt <= clock()) return
     // Its exchange was under way when the run ended: what a run was given ends with the run.
     const isRevoked = grant.run !== undefined && ended.has(grant.run)
-    grants.put(grant.jti, { ...grant, isRevoked })
+    grants.put({ ...grant, isRevoked })
     if (grant.run !== undefined && !isRevoked) live.holds(grant.run, grant.expiresAt)
   }
 
@@ -91,18 +92,13 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
     live.holds(authorization.run, authorization.expiresAt)
   }
 
-  function revoke(jti: string): void {
-    const grant = grants.get(jti)
-    if (grant !== undefined) grants.put(jti, { ...grant, isRevoked: true })
-  }
-
   function endRun(record: AuditRecord): void {
     const run = runOf(record)
     if (run === undefined) return
     ended.set(run, new Date(record.time))
     live.ended(run)
     for (const { digest } of authorizations.ofRun(run)) authorizations.remove(digest)
-    for (const { jti } of grants.ofRun(run)) revoke(jti)
+    for (const { jti } of grants.ofRun(run)) grants.revoke(jti)
   }
 
   return Object.freeze({
@@ -110,7 +106,7 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
       if (record.type === 'dev.tokenbroker.exchange.granted.v1') addGrant(record)
       if (record.type === 'dev.tokenbroker.exchange.authorized.v1') addAuthorization(record)
       if (record.type === 'dev.tokenbroker.run.ended.v1') endRun(record)
-      for (const jti of record.data.revoked_tokens ?? []) revoke(jti)
+      for (const jti of record.data.revoked_tokens ?? []) grants.revoke(jti)
     },
     grant: (jti: string) => grants.get(jti),
     grantsOfRun: (run: string) => grants.ofRun(run),
