@@ -19,6 +19,8 @@ type ClusterConfig = BrokerConfig['clusters'][number]
 
 interface Deps {
   readonly config: ClusterConfig
+  /** Of its ServiceAccount tokens: what the configuration says, or else its API server. */
+  readonly issuer: string
   readonly kube: KubeClient
   readonly clock: Clock
   readonly log: Logger
@@ -38,7 +40,7 @@ export interface Cluster {
 const cacheMs = { walk: 1000, access: 5000 } as const
 const walkTimeoutMs = 5000
 
-export function createCluster({ config, kube: client, clock, log }: Deps): Cluster {
+export function createCluster({ config, issuer, kube: client, clock, log }: Deps): Cluster {
   const { kube, recent } = listenForRefusals(client, clock)
   const policies = watchPolicies({ kube, clock, log })
   const walkDeadline = createSharedDeadline(walkTimeoutMs)
@@ -50,7 +52,7 @@ export function createCluster({ config, kube: client, clock, log }: Deps): Clust
     refusals: () => [...policies.refusals(), ...recent()],
     trusted: {
       name: config.name,
-      issuer: config.issuer,
+      issuer,
       keys: createClusterKeys({ fetchJwks: (signal) => kube.getJson('/openid/v1/jwks', signal), clock }),
       kube,
       maxTokenLifetimeSeconds: config.maxTokenLifetimeSeconds ?? (config.revocationCheck === 'none' ? 600 : 3600),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { name } from '../core/crd/fields.ts'
+import { clusterIssuer } from './identity/cluster-issuer.ts'
 
 const port = z.int().min(0).max(65_535)
 const path = z.string().min(1).max(4096)
@@ -34,7 +35,11 @@ const issuer = z
 
 const cluster = z.strictObject({
   name: name.describe('Name of the cluster in records; an issuer URL alone does not identify a cluster.'),
-  issuer: z.string().min(1).max(512).describe('Issuer (--service-account-issuer) of its ServiceAccount tokens.'),
+  issuer: clusterIssuer
+    .optional()
+    .describe(
+      'Issuer (--service-account-issuer) of its ServiceAccount tokens. Default: the one that its API server publishes.',
+    ),
   kubeconfig: path.optional().describe('Kubeconfig file. Default: the ServiceAccount that the broker runs as.'),
   context: z.string().max(253).optional().describe('Context of the kubeconfig. Default: its current one.'),
   maxTokenLifetimeSeconds: z
@@ -87,7 +92,7 @@ export const brokerConfig = z
       .max(32)
       .refine((all) => isDistinct(all.map((one) => one.name)), 'two clusters have one name')
       .refine(
-        (all) => isDistinct(all.map((one) => one.issuer)),
+        (all) => isDistinct(all.flatMap((one) => one.issuer ?? [])),
         'two clusters have one issuer, so their tokens cannot be told apart: give one of them another --service-account-issuer',
       )
       .describe('Clusters whose pods may ask.'),
@@ -151,7 +156,7 @@ listeners:
   discovery: {address: 0.0.0.0, port: 8080}
   metrics: {address: 0.0.0.0, port: 9090}
 clusters:
-- {name: main, issuer: https://kubernetes.default.svc.cluster.local}
+- {name: main}
 controller: {namespace: tokenbroker-system, serviceAccount: tokenbroker-controller}
 keys: {directory: /var/lib/tokenbroker/keys}
 audit: {directory: /var/lib/tokenbroker/audit}

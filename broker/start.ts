@@ -6,6 +6,7 @@ import { type RunningServer, startServer } from '../core/io/http-server.ts'
 import { createKubeClient } from '../core/io/kube/client.ts'
 import { loadCredentials } from '../core/io/kube/credentials.ts'
 import type { Shutdown } from '../core/io/shutdown.ts'
+import { StartError } from '../core/io/start-error.ts'
 import { systemDelay } from '../core/io/system.ts'
 import { createUuidV7 } from '../core/io/uuid.ts'
 import { createApp } from './app.ts'
@@ -19,6 +20,7 @@ import type { BrokerConfig } from './config.ts'
 import { createCountRefusal } from './counting.ts'
 import { keepHouse } from './housekeeping.ts'
 import { createMetricsApp } from './http/metrics-app.ts'
+import { publishedIssuer } from './identity/cluster-issuer.ts'
 import { createDiscoveryApp } from './issuer/discovery-app.ts'
 import { createIssuer } from './issuer/issuer.ts'
 import { openKeyStore } from './issuer/key-store.ts'
@@ -124,8 +126,8 @@ async function openAudit(
   )
 }
 
-async function connectClusters({ config, env, log, clock }: Deps): Promise<readonly Cluster[]> {
-  return await Promise.all(
+async function connectClusters({ config, env, log, clock, shutdown }: Deps): Promise<readonly Cluster[]> {
+  const clusters = await Promise.all(
     config.clusters.map(async (entry, at) => {
       const { kubeconfig, context } = entry
       const setting = `clusters.${at}.kubeconfig`
@@ -136,9 +138,19 @@ async function connectClusters({ config, env, log, clock }: Deps): Promise<reado
         credentials,
         onError: (err) => clusterLog.warn({ err }, 'credentials cannot be read again: the last good ones go on'),
       })
-      return createCluster({ config: entry, kube, clock, log: clusterLog })
+      const asking = { kube, setting: `clusters.${at}.issuer`, delay: systemDelay }
+      const issuer = entry.issuer ?? (await publishedIssuer(asking, shutdown.signal))
+      return createCluster({ config: entry, issuer, kube, clock, log: clusterLog })
     }),
   )
+  requireDistinct(clusters)
+  return clusters
+}
+
+/** What the configuration says was looked at when it was read; what API servers say could not be. */
+function requireDistinct(clusters: readonly Cluster[]): void {
+  if (new Set(clusters.map(({ trusted }) => trusted.issuer)).size === clusters.length) return
+  throw new StartError('clusters: two of them have one issuer, so their tokens cannot be told apart')
 }
 
 function endpointsUnder(url: string) {

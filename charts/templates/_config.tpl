@@ -9,12 +9,15 @@
     "token" (dict "address" "0.0.0.0" "port" 8443 "tls" $tls)
     "discovery" (dict "address" "0.0.0.0" "port" 8444 "tls" $tls)
     "metrics" (dict "address" "0.0.0.0" "port" 9090))
-  "clusters" (list (dict "name" .Values.cluster.name "issuer" .Values.cluster.issuer))
+  "clusters" (list (dict "name" .Values.cluster.name))
   "controller" (dict "namespace" .Release.Namespace "serviceAccount" (printf "%s-controller" $fullname))
   "introspection" (dict "callers" .Values.broker.introspectionCallers)
   "keys" (dict "directory" "/var/lib/tokenbroker/keys")
   "audit" (dict "directory" "/var/lib/tokenbroker/audit")
 -}}
+{{- with .Values.cluster.issuer -}}
+{{- $_ := set (first $config.clusters) "issuer" . -}}
+{{- end -}}
 {{- mergeOverwrite $config (deepCopy .Values.broker.config) | toYaml -}}
 {{- end -}}
 

@@ -42,7 +42,9 @@ export async function startExampleBroker(): Promise<ExampleBroker> {
     delay: () => Promise.resolve(),
   })
   const config = configOf(kube)
-  const clusters = config.clusters.map((entry) => createCluster({ config: entry, kube: client, clock, log }))
+  const clusters = config.clusters.map((entry) =>
+    createCluster({ config: entry, issuer: kube.issuer.issuer, kube: client, clock, log }),
+  )
   const newId = createUuidV7(clock)
   const book = createGrantBook({ clock })
   const journal = createMemoryJournal({ source: '/tokenbroker', broker: settings, newId, log, onDurable: book.apply })

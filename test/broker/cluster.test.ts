@@ -9,9 +9,15 @@ import { namespace, signal, startWorld, type World } from './identity/identity-f
 import { createCustomRun, createRun, succeeded, workloadOf } from './identity/run-fixture.ts'
 
 function clusterOf({ kube, client, clock }: World, changes: object = {}) {
-  const config = brokerConfig.shape.clusters.parse([{ name: 'main', issuer: kube.issuer.issuer, ...changes }])[0]
+  const config = brokerConfig.shape.clusters.parse([{ name: 'main', ...changes }])[0]
   if (config === undefined) throw new TypeError('no cluster')
-  return createCluster({ config, kube: client, clock, log: createLog({ name: 'broker', level: 'silent' }) })
+  return createCluster({
+    config,
+    issuer: kube.issuer.issuer,
+    kube: client,
+    clock,
+    log: createLog({ name: 'broker', level: 'silent' }),
+  })
 }
 
 /** As verification makes it of the pod's own token. */

@@ -23,7 +23,7 @@ describe('brokerConfig', () => {
       ok: true,
       value: {
         name: 'tokenbroker',
-        clusters: [{ ...cluster, revocationCheck: 'token-review' }],
+        clusters: [{ name: 'main', revocationCheck: 'token-review' }],
         audit: { durability: 'fdatasync', acceptNewEpoch: false },
         introspection: { callers: [] },
         limits: { requestsPerSecondPerPod: 20, burstPerPod: 40, requestTimeoutMs: 8000 },

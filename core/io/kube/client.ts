@@ -37,7 +37,7 @@ export function createKubeClient(options: KubeClientOptions): KubeClient {
     ...createWriting(transport),
     ...createReviews(transport),
     async getJson(path: string, signal: AbortSignal): Promise<unknown> {
-      if (!/^(?:\/[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/.test(path)) throw new TypeError('getJson takes an absolute path')
+      if (!/^(?:\/\.?[A-Za-z0-9_-][A-Za-z0-9._-]*)+$/.test(path)) throw new TypeError('getJson takes an absolute path')
       return await transport.call({ method: 'GET', path, isRead: true, ...jsonLimits }, signal)
     },
     close: () => connection.close(),

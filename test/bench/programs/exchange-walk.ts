@@ -94,9 +94,9 @@ export async function startExchangeWalk(world: World): Promise<ExchangeWalk> {
 
 async function connect({ directory, kubeUrl }: World): Promise<Cluster> {
   const credentials = await loadCredentials({ env: {}, kubeconfig: join(directory, 'kubeconfig.json') })
-  const config = { name: 'bench', issuer: kubeUrl, revocationCheck: 'token-review' } as const
+  const config = { name: 'bench', revocationCheck: 'token-review' } as const
   const log = pino({ level: 'silent' })
-  const cluster = createCluster({ config, kube: createKubeClient({ credentials }), clock, log })
+  const cluster = createCluster({ config, issuer: kubeUrl, kube: createKubeClient({ credentials }), clock, log })
   cluster.policies.start()
   while (!cluster.policies.isSynced()) await sleep(20)
   return cluster

@@ -69,7 +69,7 @@ export async function startBroker({
   const config = configOf(kube, limits)
   const [entry] = config.clusters
   if (entry === undefined) throw new TypeError('the configuration has no cluster')
-  const cluster = createCluster({ config: entry, kube: client, clock, log })
+  const cluster = createCluster({ config: entry, issuer: kube.issuer.issuer, kube: client, clock, log })
   const newId = createUuidV7(clock)
   const book = createGrantBook({ clock })
   const journal = createMemoryJournal({

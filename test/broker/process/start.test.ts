@@ -113,6 +113,14 @@ describe('start of the broker', { timeout: 30_000 }, () => {
     expect(await first.readiness()).toEqual([200, 'ok\n'])
   })
 
+  it('takes the issuer that the API server publishes where the configuration names none', async () => {
+    const site = await createSite()
+    const kubeconfig = join(site.directory, 'kubeconfig.json')
+    const broker = await site.startReady({ clusters: [{ name: 'main', kubeconfig }] })
+
+    expect(await broker.exchange(site.createRun().token)).toMatchObject({ status: 200 })
+  })
+
   it.each<[string, object, string]>([
     [
       'a journal directory that is a file',

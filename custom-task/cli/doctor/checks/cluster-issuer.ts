@@ -18,7 +18,9 @@ export const clusterIssuer: Check = {
       )
     }
     const { issuer } = parsed.data
-    if (clusters.some((cluster) => cluster.issuer === issuer)) return ok(`ServiceAccount tokens come from ${issuer}.`)
+    // A cluster without an issuer takes the one that is published here.
+    if (clusters.some((cluster) => (cluster.issuer ?? issuer) === issuer))
+      return ok(`ServiceAccount tokens come from ${issuer}.`)
     return fail(
       `ServiceAccount tokens come from ${issuer}, and the broker knows ${clusters.map((one) => one.issuer).join(', ')}.`,
       `helm upgrade with cluster.issuer=${issuer}`,
