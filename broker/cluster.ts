@@ -37,7 +37,7 @@ export interface Cluster {
 }
 
 /** How long an answer of the API server is taken for the present. In docs/architecture.md#caches */
-const cacheMs = { walk: 1000, access: 5000 } as const
+const cacheMs = { walk: 5000, access: 5000 } as const
 const walkTimeoutMs = 5000
 
 export function createCluster({ config, issuer, kube: client, clock, log }: Deps): Cluster {
