@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { createApp } from '../../broker/app.ts'
-import { createGrantBook } from '../../broker/audit/grant-book.ts'
 import { createMemoryJournal } from '../../broker/audit/memory-journal.ts'
+import { createGrantBook } from '../../broker/audit/project-grants.ts'
 import { type Cluster, createCluster } from '../../broker/cluster.ts'
 import { brokerConfig } from '../../broker/config.ts'
 import { createCountRefusal } from '../../broker/counting.ts'

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest'
 import { systemDisk } from '../../../broker/audit/disk.ts'
-import { createGrantBook } from '../../../broker/audit/grant-book.ts'
+import { createGrantBook } from '../../../broker/audit/project-grants.ts'
 import {
   collect,
   gate,

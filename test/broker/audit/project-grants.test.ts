@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createGrantBook } from '../../../broker/audit/grant-book.ts'
+import { createGrantBook } from '../../../broker/audit/project-grants.ts'
 import { GENESIS, sealRecord } from '../../../core/audit/chain.ts'
 import type { AuditData, AuditRecord, AuditType } from '../../../core/audit/event.ts'
 import { broker } from '../../core/audit/chain-fixture.ts'
