@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { createNamespace, facts, kube } from './harness/cluster.ts'
+import { apply, createNamespace, facts, kube } from './harness/cluster.ts'
 import type { KubeObject } from './harness/kube.ts'
 import { explainOnFailure, outcomeOf, podLogs, waitForPod, waitForRun, waitForSuccess } from './harness/pods.ts'
 import { waitFor } from './harness/wait.ts'
 import { journalRecords } from './product/audit.ts'
 import { setFeature, setNativeSidecars } from './product/feature-flag.ts'
 import { installProduct } from './product/install.ts'
-import { release, system } from './product/names.ts'
+import { release, system, target } from './product/names.ts'
 import { createTeam } from './product/payments.ts'
 import { exchangeTask, pipelineRunOf, shellStep, tokenTaskRun } from './product/token-task.ts'
 
@@ -95,6 +95,31 @@ describe('a pipeline', () => {
       report: 'TOKEN',
       clean: 'NOTHING',
     })
+  })
+
+  test('gives one token for each combination of a TokenExchange that fans out, and to a retry what it gave before', async () => {
+    await apply([
+      {
+        apiVersion: 'tokenbroker.dev/v1alpha1',
+        kind: 'TokenPolicy',
+        metadata: { name: 'deploy-again', namespace },
+        spec: { audience: target, scopes: ['deploy:staging'] },
+      },
+    ])
+    const matrix = { params: [{ name: 'policy', value: ['deploy-staging', 'deploy-again'] }] }
+    const taskRef = { apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'TokenExchange' }
+    const script =
+      'cd $TOKENBROKER_DIR; test -s deploy-again/token; test $(context.task.retry-count) -gt 0; ls -d deploy-*'
+    const run = await succeed(
+      pipelineRunOf(namespace, [{ name: 'token', taskRef, matrix }, behind('deploy', script, { retries: 1 })]),
+    )
+    expect(await logsOf(run)).toEqual({ deploy: 'deploy-again\ndeploy-staging' })
+  })
+
+  test('runs the tasks behind without a token where the TokenExchange failed and the pipeline goes on', async () => {
+    const failing = { ...exchangeTask({ scope: 'no:such' }), onError: 'continue' }
+    const run = await succeed(pipelineRunOf(namespace, [failing, behind('deploy', hasNone)]))
+    expect(await logsOf(run)).toEqual({ deploy: 'NOTHING' })
   })
 
   test('caps the life of its tokens by the ttl of the TokenExchange', async () => {
