@@ -12,6 +12,7 @@ import type { GrantBook } from './audit/grant-book.ts'
 import { createCallerDoor } from './caller-door.ts'
 import type { Cluster } from './cluster.ts'
 import type { BrokerConfig } from './config.ts'
+import { createProveController } from './controller.ts'
 import type { CountRefusal } from './counting.ts'
 import { createExchange } from './exchange.ts'
 import { createGather } from './gather.ts'
@@ -63,6 +64,8 @@ export function createApp(parts: AppParts): RequestListener {
     if (problem.row.outcome === 'failed') log.error({ err: problem, reason: problem.reason }, 'request failed')
   }
 
+  const kubes = new Map(clusters.map(({ trusted, kube }) => [trusted.name, kube]))
+  const proveController = createProveController({ controller, kubes, clock })
   const rates = {
     isWithinPodRate: rate(limits.requestsPerSecondPerPod, limits.burstPerPod),
     isWithinNamespaceRate: rate(limits.requestsPerSecondPerNamespace, limits.burstPerNamespace),
@@ -75,6 +78,7 @@ export function createApp(parts: AppParts): RequestListener {
       newId,
       clock,
       verify: createIdentifyRequester({ verify, controller, ...rates }),
+      proveActor: ({ workload }, peerAddress, signal) => proveController(workload, peerAddress, signal),
       gather: createGather(new Map(clusters.map(({ trusted, facts }) => [trusted.name, facts])), controller),
       settle: (exchangeId, allowance, { workload }, into) =>
         settle({
@@ -102,7 +106,7 @@ export function createApp(parts: AppParts): RequestListener {
       'revoke',
       createRevocationEndpoint({
         revoke: createRevoke({ verifyOwn: issuer.verifyOwn, grants: book }),
-        controller,
+        proveController,
         journal,
         clock,
       }),
@@ -110,14 +114,14 @@ export function createApp(parts: AppParts): RequestListener {
     endRun: callerDoor(
       'runs-end',
       createRunEndEndpoint({
-        controller,
-        kubes: new Map(clusters.map(({ trusted, kube }) => [trusted.name, kube])),
+        proveController,
+        kubes,
         book,
         journal,
         clock,
       }),
     ),
-    liveRuns: callerDoor('runs-live', createLiveRunsEndpoint({ controller, book, processId: newId() })),
+    liveRuns: callerDoor('runs-live', createLiveRunsEndpoint({ proveController, book, processId: newId() })),
     count: parts.countRefusal,
     onError,
     requestTimeoutMs: limits.requestTimeoutMs,

@@ -39,10 +39,3 @@ export function isSameAccount(workload: Workload, allowed: AllowedCaller | undef
     (allowed.cluster === undefined || allowed.cluster === workload.cluster)
   )
 }
-
-/** @throws Problem `caller_not_allowed` for everybody but the configured controller */
-export function requireController(workload: Workload, controller: AllowedCaller | undefined): void {
-  if (!isSameAccount(workload, controller)) {
-    throw new Problem('caller_not_allowed', { detail: 'not the ServiceAccount of the controller' })
-  }
-}

@@ -100,6 +100,17 @@ export const brokerConfig = z
       .strictObject({
         namespace: name.describe('Namespace of the controller.'),
         serviceAccount: name.describe('ServiceAccount of the controller.'),
+        deployment: name
+          .optional()
+          .describe(
+            'Deployment that its pod has to belong to. Without it any pod with the ServiceAccount is taken for it.',
+          ),
+        peerAddress: z
+          .enum(['record', 'enforce'])
+          .default('record')
+          .describe(
+            'enforce: its requests have to come from an address of its pod, which no proxy or mesh may change. record: the audit stream says whether they do.',
+          ),
       })
       .optional()
       .describe('Who may act for CustomRuns and report the end of runs. Without it nobody may.'),

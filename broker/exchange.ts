@@ -6,6 +6,7 @@ import type { Allowance } from '../core/policy/allowance.ts'
 import { Problem, type ProblemReason } from '../core/problem.ts'
 import { type Answer, answer, type Counted, type Outcome } from './answer.ts'
 import type { Authorization } from './approvals/authorize-run.ts'
+import type { ControllerProof } from './controller.ts'
 import { decide } from './decide.ts'
 import { requireDoor } from './door.ts'
 import type { Door, Gathered, Incoming, Known, Requester } from './known.ts'
@@ -18,6 +19,8 @@ export interface ExchangeSteps {
   readonly clock: Clock
   /** Proves who asks. @throws Problem */
   verify(request: ExchangeRequest, signal: AbortSignal): Promise<Requester>
+  /** Whether who acts for a CustomRun is the controller. */
+  proveActor(requester: Requester, peerAddress: string | undefined, signal: AbortSignal): Promise<ControllerProof>
   /** Run, policies, providers and RBAC answers. @throws Problem */
   gather(request: ExchangeRequest, requester: Requester, signal: AbortSignal): Promise<Gathered>
   /** The right to one token. @throws Problem */
@@ -48,6 +51,9 @@ export function createExchange(steps: ExchangeSteps): Exchange {
     try {
       known.request = parseExchangeRequest(parseForm(incoming.body))
       known.requester = await steps.verify(known.request, signal)
+      if (known.requester.kind === 'customrun') {
+        known.actor = requireActor(await steps.proveActor(known.requester, incoming.peerAddress, signal))
+      }
       known.gathered = await steps.gather(known.request, known.requester, signal)
       requireDoor(incoming.door, known.requester, known.gathered)
       known.allowance = decide(known.gathered, known.requester)
@@ -57,6 +63,11 @@ export function createExchange(steps: ExchangeSteps): Exchange {
       return await refuse(steps, known, asProblem(cause, signal))
     }
   }
+}
+
+function requireActor(proof: ControllerProof): Extract<ControllerProof, { isController: true }> {
+  if (proof.isController) return proof
+  throw new Problem('actor_not_allowed', { detail: proof.why })
 }
 
 /** Door `token` ends in a token, door `authorize` in a run authorisation; the decision before was the same. */

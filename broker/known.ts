@@ -45,6 +45,8 @@ export interface Known {
   readonly incoming: Incoming
   request?: ExchangeRequest
   requester?: Requester
+  /** The controller, proved, where it acts for a CustomRun. */
+  actor?: { readonly isPodAddress: boolean | undefined }
   gathered?: Gathered
   allowance?: Allowance
 }

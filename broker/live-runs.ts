@@ -3,10 +3,10 @@ import { Problem } from '../core/problem.ts'
 import { jsonAnswer } from './answer.ts'
 import type { GrantBook } from './audit/grant-book.ts'
 import type { ServeCaller } from './caller-door.ts'
-import { type AllowedCaller, requireController } from './callers.ts'
+import { type ProveController, requireController } from './controller.ts'
 
 interface Deps {
-  readonly controller: AllowedCaller | undefined
+  readonly proveController: ProveController
   readonly book: Pick<GrantBook, 'liveRuns'>
   /** Names this process: a cursor of another one counted something else. */
   readonly processId: string
@@ -19,9 +19,9 @@ const pageSize = 150
  * `POST /runs/live`, for the controller: the runs of its cluster that hold something which their end has to withdraw.
  * With `after`, the `next` of the answer before, only those that came since; a cursor that is not known begins anew.
  */
-export function createLiveRunsEndpoint({ controller, book, processId }: Deps): ServeCaller {
-  return async function liveRuns(caller, { body }) {
-    requireController(caller, controller)
+export function createLiveRunsEndpoint({ proveController, book, processId }: Deps): ServeCaller {
+  return async function liveRuns(caller, { body, peerAddress }, signal) {
+    await requireController(proveController, caller, peerAddress, signal)
     const after = position(parseForm(body).get('after'), processId)
     const page = book.liveRuns(after, caller.cluster, pageSize)
     const next = `${processId}.${page.at(-1)?.number ?? after}`

@@ -102,7 +102,7 @@ function describeRun(run: Run): AuditRun {
   }
 }
 
-function describeRequest({ incoming, request }: Known): AuditRequest {
+function describeRequest({ incoming, request, actor }: Known): AuditRequest {
   return {
     door: incoming.door,
     ...(request && { grant_type: request.grantType }),
@@ -111,6 +111,7 @@ function describeRequest({ incoming, request }: Known): AuditRequest {
     ...(request?.policy && { policy: request.policy }),
     ...(request?.requestedExpirySeconds && { requested_expiry_seconds: request.requestedExpirySeconds }),
     ...(incoming.peerAddress && { peer_address: incoming.peerAddress }),
+    ...(actor?.isPodAddress !== undefined && { peer_is_actor_pod: actor.isPodAddress }),
   }
 }
 

@@ -5,14 +5,14 @@ import type { Secret } from '../core/secret.ts'
 import { jsonAnswer } from './answer.ts'
 import type { LiveGrant } from './audit/grant-book.ts'
 import type { ServeCaller } from './caller-door.ts'
-import { type AllowedCaller, isSameAccount } from './callers.ts'
+import type { ProveController } from './controller.ts'
 import { requiredToken } from './introspection.ts'
 import type { RevocationCaller } from './issuer/revoke.ts'
 import { describeWorkload } from './records.ts'
 
 interface Deps {
   readonly revoke: (token: Secret, caller: RevocationCaller) => Promise<LiveGrant | undefined>
-  readonly controller: AllowedCaller | undefined
+  readonly proveController: ProveController
   readonly journal: AuditJournal
   readonly clock: Clock
 }
@@ -23,9 +23,9 @@ interface Deps {
  *
  * @see RFC 7009
  */
-export function createRevocationEndpoint({ revoke, controller, journal, clock }: Deps): ServeCaller {
-  return async function revocation(caller, { body }) {
-    const isController = isSameAccount(caller, controller)
+export function createRevocationEndpoint({ revoke, proveController, journal, clock }: Deps): ServeCaller {
+  return async function revocation(caller, { body, peerAddress }, signal) {
+    const { isController } = await proveController(caller, peerAddress, signal)
     const grant = await revoke(requiredToken(body), {
       callerMayRevoke: (live) => caller.cluster === live.cluster && (isController || isIssuedTo(caller, live)),
     })

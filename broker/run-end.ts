@@ -8,13 +8,13 @@ import { Problem } from '../core/problem.ts'
 import { jsonAnswer } from './answer.ts'
 import type { GrantBook, LiveGrant } from './audit/grant-book.ts'
 import type { ServeCaller } from './caller-door.ts'
-import { type AllowedCaller, requireController } from './callers.ts'
+import { type ProveController, requireController } from './controller.ts'
 import { describeWorkload } from './records.ts'
 import { revokedEntry } from './revocation.ts'
 import { parseRunReference, type RunReference, readRunState } from './run-reference.ts'
 
 interface Deps {
-  readonly controller: AllowedCaller | undefined
+  readonly proveController: ProveController
   /** API of each cluster, by its name. */
   readonly kubes: ReadonlyMap<string, KubeClient>
   readonly book: GrantBook
@@ -38,7 +38,7 @@ const maxNamedTokens = 256
  * `POST /runs/end`, for the controller: withdraws everything that was granted to a run. The broker reads the run again,
  * so a run that goes on cannot be ended by report. Asking twice, or twice at once, changes nothing.
  */
-export function createRunEndEndpoint({ controller, kubes, book, journal, clock }: Deps): ServeCaller {
+export function createRunEndEndpoint({ proveController, kubes, book, journal, clock }: Deps): ServeCaller {
   const ending = new Map<string, Promise<number>>()
 
   /** @returns how many tokens were withdrawn */
@@ -53,8 +53,8 @@ export function createRunEndEndpoint({ controller, kubes, book, journal, clock }
     return live.length
   }
 
-  return async function runEnd(caller, { body }, signal) {
-    requireController(caller, controller)
+  return async function runEnd(caller, { body, peerAddress }, signal) {
+    await requireController(proveController, caller, peerAddress, signal)
     const run = requiredRun(body)
     const kube = kubes.get(caller.cluster)
     const state = kube && (await readRunState(run, kube, signal))

@@ -10,7 +10,11 @@
     "discovery" (dict "address" "0.0.0.0" "port" 8444 "tls" $tls)
     "metrics" (dict "address" "0.0.0.0" "port" 9090))
   "clusters" (list (dict "name" .Values.cluster.name))
-  "controller" (dict "namespace" .Release.Namespace "serviceAccount" (printf "%s-controller" $fullname))
+  "controller" (dict
+    "namespace" .Release.Namespace
+    "serviceAccount" (printf "%s-controller" $fullname)
+    "deployment" (printf "%s-controller" $fullname)
+    "peerAddress" .Values.controller.peerAddress)
   "introspection" (dict "callers" .Values.broker.introspectionCallers)
   "keys" (dict "directory" "/var/lib/tokenbroker/keys")
   "audit" (dict "directory" "/var/lib/tokenbroker/audit")

@@ -65,6 +65,8 @@ export interface AuditRequest {
   readonly policy?: string
   readonly requested_expiry_seconds?: number
   readonly peer_address?: string
+  /** Whether that is an address of the controller's pod, where it acts for a CustomRun. */
+  readonly peer_is_actor_pod?: boolean
 }
 
 export interface AuditPolicy {

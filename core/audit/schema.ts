@@ -74,6 +74,7 @@ const request = z.looseObject({
   policy: z.string().optional(),
   requested_expiry_seconds: count.optional(),
   peer_address: z.string().optional(),
+  peer_is_actor_pod: z.boolean().optional(),
 })
 
 const policy = z.looseObject({

@@ -95,6 +95,7 @@ export const memberTexts: Readonly<Record<string, string>> = {
   'data.request.policy': 'Policy that was named.',
   'data.request.requested_expiry_seconds': 'Life that was asked for.',
   'data.request.peer_address': 'Address that the connection came from.',
+  'data.request.peer_is_actor_pod': 'Whether that is an address of the pod of the controller, which acted.',
   'data.policy.name': 'Policy that decided.',
   'data.policy.namespace': 'Its namespace.',
   'data.policy.uid': 'Its UID.',

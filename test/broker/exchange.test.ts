@@ -206,6 +206,29 @@ describe('createExchange', () => {
     })
   })
 
+  it('gives an actor nothing that is not the controller, and records it under its name', async () => {
+    const why = 'its pod does not belong to the Deployment of the controller'
+    const played = play({ proveActor: async () => ({ isController: false, why }) })
+
+    const answer = await run(played, forms.delegated(), 'authorize')
+
+    expect([answer.status, json(answer)]).toMatchObject([400, { error: 'invalid_request' }])
+    expect(played.taken).not.toContain('gather')
+    expect(played.entries[0]?.data).toMatchObject({
+      reason: 'actor_not_allowed',
+      detail: why,
+      actor: { pod: workload.pod.name },
+    })
+  })
+
+  it('records whether the controller came from an address of its pod', async () => {
+    const played = play()
+
+    await run(played, forms.delegated(), 'authorize')
+
+    expect(played.entries[0]?.data.request).toMatchObject({ peer_address: '10.0.0.7', peer_is_actor_pod: true })
+  })
+
   it('authorises nothing for a pod, and says where a pod asks', async () => {
     const played = play()
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest'
-import { authenticateCaller, isSameAccount, requireController } from '../../broker/callers.ts'
+import { authenticateCaller } from '../../broker/callers.ts'
 import { createIdentifyRequester } from '../../broker/requester.ts'
 import type { Workload } from '../../core/identity/workload.ts'
 import { parseExchangeRequest } from '../../core/oauth/exchange-request.ts'
 import { parseForm } from '../../core/oauth/form.ts'
 import { Problem, type ProblemReason } from '../../core/problem.ts'
 import type { Secret } from '../../core/secret.ts'
-import { reasonOf, rejection } from '../core/reason-of.ts'
+import { rejection } from '../core/reason-of.ts'
 import { actorToken, forms, reference, subjectToken, workload } from './exchange-fixture.ts'
 
 const signal = new AbortController().signal
@@ -149,17 +149,5 @@ describe('authenticateCaller', () => {
     const bug = new TypeError('x')
 
     await expect(authenticateCaller('Bearer x', verifier(bug).verify, signal)).rejects.toBe(bug)
-  })
-})
-
-describe('requireController', () => {
-  it.each([
-    [account, undefined],
-    [undefined, 'caller_not_allowed'],
-    [{ ...account, namespace: 'other' }, 'caller_not_allowed'],
-    [{ ...account, serviceAccount: 'other' }, 'caller_not_allowed'],
-  ])('with controller %j says %s', (controller, reason) => {
-    expect(reasonOf(() => requireController(workload, controller))).toBe(reason)
-    expect(isSameAccount(workload, controller)).toBe(reason === undefined)
   })
 })

@@ -8,6 +8,7 @@ import { type KubeObject, resources } from '../../core/io/kube/api.ts'
 import { applyExample } from '../demo/cluster-objects.ts'
 import { startProcess, waitUntilReady } from '../demo/process.ts'
 import { type FakeKube, startKube } from '../fakes/kube/server.ts'
+import { createControllerReplicaSet, ownedBy } from '../fakes/kube/workloads.ts'
 import { type FakeTekton, startTekton } from '../fakes/tekton.ts'
 import { bindRole, type Role, readRole } from './role-files.ts'
 
@@ -63,7 +64,11 @@ export async function install(context: TestContext): Promise<Installed> {
     tokenUrl: url(token),
     listeners: { token: at(token), discovery: at(discovery), metrics: at(metrics) },
     clusters: [{ name: 'test', issuer: kube.url, kubeconfig: await kubeconfigOf('broker') }],
-    controller: { namespace: system, serviceAccount: 'tokenbroker-controller' },
+    controller: {
+      namespace: system,
+      serviceAccount: 'tokenbroker-controller',
+      deployment: 'tokenbroker-controller',
+    },
     keys: { directory: file('keys') },
     audit: { directory: file('audit') },
   })
@@ -117,10 +122,11 @@ function installObjects(kube: FakeKube): void {
     metadata: { name: 'tokenbroker-webhook' },
     webhooks: [{ name: 'inject.tokenbroker.dev', clientConfig: { service: { name: 'x', namespace: system } } }],
   })
+  const replicaSet = createControllerReplicaSet(kube, { namespace: system, name: 'tokenbroker-controller' })
   objects.create({
     apiVersion: 'v1',
     kind: 'Pod',
-    ...metadata('tokenbroker-controller-0'),
+    metadata: { name: 'tokenbroker-controller-0', namespace: system, ...ownedBy(replicaSet) },
     spec: { serviceAccountName: 'tokenbroker-controller', nodeName: 'node1' },
     status: { phase: 'Running' },
   })

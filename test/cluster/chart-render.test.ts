@@ -71,6 +71,7 @@ describe('the chart', () => {
     expect(roles.toSorted()).toEqual(
       [
         'broker',
+        'broker',
         'certificates',
         'certificates',
         'controller',

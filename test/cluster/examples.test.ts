@@ -18,10 +18,11 @@ const folder = join(import.meta.dirname, '../../tekton')
 const namespace = 'payments'
 const handWritten = filesOf('hand-written-sidecar', ['access', 'task', 'task-run'])
 const customTask = filesOf('custom-task', ['rbac', 'token-policy', 'task', 'pipeline', 'pipeline-run'])
+const secret = filesOf('secret', ['rbac', 'token-policy', 'task', 'pipeline', 'pipeline-run'])
 let api: DeployApi
 
 beforeAll(async () => {
-  const { authority } = await installProduct()
+  const { authority } = await installProduct({ secrets: true })
   api = await startDeployApi(authority)
   await apply([
     builtinProvider,
@@ -91,9 +92,25 @@ describe.runIf(ownRig)('custom-task', () => {
   })
 })
 
+describe.runIf(ownRig)('secret', () => {
+  test('the task that mounts the Secret is let in by the API, and the Secret ends with the run', async () => {
+    explainOnFailure(namespace)
+    const pipelineRun = await applyExample(secret, renamed)
+    const taskRunTemplate = { ...pipelineRun.spec.taskRunTemplate, podTemplate: api.podTemplate }
+    const run = await start(pipelineRun, { taskRunTemplate })
+    expect(outcomeOf(await waitForSuccess(run))?.reason).toBe('Succeeded')
+    const claims = api.accepted.filter((one) => one['pipeline_run'] === run.metadata.name)
+    expect(claims).toMatchObject([{ pipeline: 'release-with-secret', scope: 'deploy:staging' }])
+    await waitFor('there is no Secret of ours', async () => {
+      const labelSelector = 'tokenbroker.dev/deliver=secret'
+      return (await (await kube()).list(`/api/v1/namespaces/${namespace}/secrets`, { labelSelector })).length === 0
+    })
+  })
+})
+
 test('every YAML file of tekton/ belongs to an example above', () => {
   const shipped = globSync('**/*.{yaml,yml}', { cwd: folder })
-  expect(shipped.toSorted()).toEqual([...handWritten, ...customTask].toSorted())
+  expect(shipped.toSorted()).toEqual([...handWritten, ...customTask, ...secret].toSorted())
 })
 
 function filesOf(example: string, files: readonly string[]): readonly string[] {

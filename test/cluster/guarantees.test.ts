@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { AuditData } from '../../core/audit/event.ts'
-import { apply, createToken, facts, kube } from './harness/cluster.ts'
+import { facts, kube } from './harness/cluster.ts'
 import type { KubeObject } from './harness/kube.ts'
 import { explainOnFailure, outcomeOf, waitForPod, waitForRun, waitForSuccess } from './harness/pods.ts'
 import { waitFor } from './harness/wait.ts'
 import { journalRecords } from './product/audit.ts'
 import { authorizeForm, type BrokerApi, connectBroker, exchangeForm, podToken } from './product/broker-api.ts'
 import { whilePaused } from './product/crash.ts'
+import { editorToken } from './product/editor.ts'
 import { installProduct, type Product } from './product/install.ts'
 import { system, target } from './product/names.ts'
 import { childOf, createTeam, pipelineRun } from './product/payments.ts'
@@ -177,22 +178,6 @@ function workingRun(namespace: string): KubeObject {
   const steps = [{ name: 'work', image: facts().images.busybox, script: '#!/bin/sh\nexec sleep 600\n' }]
   const work = { name: 'work', runAfter: ['token'], taskSpec: { steps } }
   return { ...run, spec: { ...run.spec, pipelineSpec: { tasks: [token, work] } } }
-}
-
-/** Login of somebody who may do in the namespace what the ClusterRole `edit` says. */
-async function editorToken(namespace: string): Promise<string> {
-  const apiGroup = 'rbac.authorization.k8s.io'
-  await apply([
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'editor', namespace } },
-    {
-      apiVersion: `${apiGroup}/v1`,
-      kind: 'RoleBinding',
-      metadata: { name: 'editor', namespace },
-      roleRef: { apiGroup, kind: 'ClusterRole', name: 'edit' },
-      subjects: [{ kind: 'ServiceAccount', name: 'editor', namespace }],
-    },
-  ])
-  return createToken(namespace, 'editor')
 }
 
 interface Said {

@@ -55,7 +55,8 @@ describe('docs/guides/first-steps/install.yaml', () => {
   it('lets its own controller act, and nobody else', () => {
     const { name, namespace } = named('ServiceAccount', 'tokenbroker-controller').metadata
 
-    expect(broker.controller).toEqual({ namespace, serviceAccount: name })
+    const deployment = named('Deployment', 'tokenbroker-controller').metadata.name
+    expect(broker.controller).toEqual({ namespace, serviceAccount: name, deployment, peerAddress: 'record' })
   })
 
   it.each([

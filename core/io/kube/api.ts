@@ -48,6 +48,8 @@ export const resources = {
   secrets: { group: '', version: 'v1', plural: 'secrets', isNamespaced: true },
   configMaps: { group: '', version: 'v1', plural: 'configmaps', isNamespaced: true },
   events: { group: '', version: 'v1', plural: 'events', isNamespaced: true },
+  replicaSets: { group: 'apps', version: 'v1', plural: 'replicasets', isNamespaced: true },
+  deployments: { group: 'apps', version: 'v1', plural: 'deployments', isNamespaced: true },
   leases: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases', isNamespaced: true },
   mutatingWebhookConfigurations: {
     group: 'admissionregistration.k8s.io',

@@ -137,7 +137,9 @@ async function makeParts({ directory, kubeUrl, issuerUrl }: World, cluster: Clus
     const gathered = await gather(request, requester, never)
     const incoming = { door: 'token', body, peerAddress: '127.0.0.1' } as const
     const allowance = evaluate(gathered.facts)
-    const known = { exchangeId: newId(), startedAt: now, incoming, request, requester, gathered, allowance }
+    const found = { request, requester, gathered, allowance }
+    const actor = { isPodAddress: undefined }
+    const known = { exchangeId: newId(), startedAt: now, incoming, actor, ...found }
     const grant = settle(known)
     const outcome = { kind: 'granted', grant, issued: await issue(grant, never) } as const satisfies Outcome
     return { known, outcome, entry: entryFor(known, outcome, now) }

@@ -19,16 +19,21 @@ export interface Product {
   readonly controllerPod: () => Promise<string>
 }
 
+export interface ProductOptions {
+  /** Offers deliver: secret, and lets the provider `builtin` take part. Default false. */
+  readonly secrets?: boolean
+}
+
 const storageClass = 'tokenbroker-data'
 
 /** Installs the chart as a user would, with the images of this repository. Doing it again starts every pod anew. */
-export async function installProduct(): Promise<Product> {
+export async function installProduct(options: ProductOptions = {}): Promise<Product> {
   // Pod Security refuses whatever is not restricted.
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
   await apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: system, labels } }])
   if (facts().pki !== null) await provideVolume()
   const waiting = ['--namespace', system, '--wait', '--timeout', '3m']
-  await helm(['upgrade', '--install', release, chart, ...waiting], await productValues(randomUUID())).catch(
+  await helm(['upgrade', '--install', release, chart, ...waiting], await productValues(randomUUID(), options)).catch(
     async (error: Error) => {
       throw new Error(`${error.message}\n${await describeNamespace(system)}`)
     },
@@ -55,7 +60,7 @@ export async function applyDefinitions(): Promise<void> {
  *
  * @param installation pods of another one are replaced, as an image may be new under its old name
  */
-export async function productValues(installation: string) {
+export async function productValues(installation: string, { secrets = false }: ProductOptions = {}) {
   const { images, pki } = facts()
   if (images.broker === null || images.task === null) throw new Error('the product images are missing')
   const caller = { namespace: system, serviceAccount: `${release}-controller`, audiences: [target] }
@@ -63,7 +68,8 @@ export async function productValues(installation: string) {
   return {
     images: { broker: imageValues(images.broker), task: imageValues(images.task) },
     cluster: { name: 'rig' },
-    issuer: { audiences: [target], scopes: ['deploy:staging', 'deploy:production'] },
+    issuer: { audiences: [target], scopes: ['deploy:staging', 'deploy:production'], secretDelivery: secrets },
+    secretDelivery: { enabled: secrets },
     broker: {
       introspectionCallers: [caller],
       podAnnotations,

@@ -71,6 +71,10 @@ export const served: readonly ApiResource[] = [
   ...rows('apiextensions.k8s.io', 'v1', cluster, [
     ['customresourcedefinitions', 'CustomResourceDefinition', { hasStatus: true, hasGeneration: true }],
   ]),
+  ...rows('apps', 'v1', { hasStatus: true, hasGeneration: true }, [
+    ['deployments', 'Deployment'],
+    ['replicasets', 'ReplicaSet'],
+  ]),
   ...rows('coordination.k8s.io', 'v1', {}, [['leases', 'Lease']]),
   ...rows('admissionregistration.k8s.io', 'v1', cluster, [
     ['mutatingwebhookconfigurations', 'MutatingWebhookConfiguration', { hasGeneration: true }],
