@@ -32,14 +32,25 @@ export interface Installed {
   readonly authority: string
 }
 
-export async function install(context: TestContext): Promise<Installed> {
+export interface InstallOptions {
+  /** Roles of a file of `charts/rbac`. Default: as they are. */
+  readonly rolesOf?: (file: string) => readonly Role[]
+  /** Changes the cluster before anything of ours starts. */
+  readonly prepare?: (kube: FakeKube) => void
+  /** Waits for a process; may give up by a throw. */
+  readonly waitFor?: (kube: FakeKube, name: string, url: string) => Promise<void>
+}
+
+export async function install(context: TestContext, options: InstallOptions = {}): Promise<Installed> {
+  const { rolesOf = readRole } = options
   const directory = await mkdtemp(join(tmpdir(), 'installed-'))
   const kube = await startKube()
   context.onTestFinished(async () => {
     await kube.close()
     await rm(directory, { recursive: true, force: true })
   })
-  installObjects(kube)
+  installObjects(kube, rolesOf)
+  options.prepare?.(kube)
   applyExample(kube)
   const tekton = startTekton(kube)
   const ports = await freePorts(6)
@@ -90,8 +101,10 @@ export async function install(context: TestContext): Promise<Installed> {
     },
   })
   const deadline = Date.now() + 20_000
-  await waitUntilReady('broker', `${url(metrics)}/readyz`, deadline)
-  await waitUntilReady('controller', `${url(controller)}/readyz`, deadline)
+  const ready = async (name: string, at: string) =>
+    options.waitFor === undefined ? await waitUntilReady(name, at, deadline) : await options.waitFor(kube, name, at)
+  await ready('broker', `${url(metrics)}/readyz`)
+  await ready('controller', `${url(controller)}/readyz`)
   const authority = await mountSecret(kube, directory)
   await start('webhook', 'custom-task/webhook/main.ts', {
     broker: { url: url(token), audience: url(discovery), caFile: file('ca.crt') },
@@ -101,17 +114,17 @@ export async function install(context: TestContext): Promise<Installed> {
     kubeconfig: await kubeconfigOf('webhook'),
     drainSeconds: 0,
   })
-  await waitUntilReady('webhook', `${url(health)}/readyz`, deadline)
+  await ready('webhook', `${url(health)}/readyz`)
   const urls = { broker: url(token), webhook: `https://localhost:${webhook}`, issuer: url(discovery) }
   return { kube, tekton, urls, authority }
 }
 
-function installObjects(kube: FakeKube): void {
+function installObjects(kube: FakeKube, rolesOf: (file: string) => readonly Role[]): void {
   const { objects } = kube
   for (const name of new Set(Object.values(accountOf)))
     objects.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace: system } })
   for (const [file, name] of Object.entries(accountOf))
-    for (const role of readRole(file) satisfies readonly Role[]) bindRole(kube, role, { namespace: system, name })
+    for (const role of rolesOf(file)) bindRole(kube, role, { namespace: system, name })
   const metadata = (name: string) => ({ metadata: { name, namespace: system } })
   objects.create({ apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', ...metadata('tokenbroker-controller') })
   objects.create({ apiVersion: 'v1', kind: 'Secret', ...metadata('tokenbroker-certificates') })

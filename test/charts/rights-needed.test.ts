@@ -1,154 +1,17 @@
-import { once } from 'node:events'
-import { request } from 'node:https'
-import { expect, it, type TestContext } from 'vitest'
-import { type KubeObject, resources } from '../../core/io/kube/api.ts'
-import { createKubeClient } from '../../core/io/kube/client.ts'
-import { createEventRecorder } from '../../core/io/kube/events.ts'
-import { createLog } from '../../core/io/log.ts'
-import { Secret } from '../../core/secret.ts'
-import type { PlayedTask } from '../fakes/tekton/played-run.ts'
-import { accountOf, type Installed, install, system } from './installed.ts'
-import { type Rule, readRole } from './role-files.ts'
-
-type Account = (typeof accountOf)[keyof typeof accountOf]
-
-/** Every right of the chart, as `<account> <verb> <resource>.<group>[/<subresource>]`. */
-function granted(): readonly string[] {
-  return Object.entries(accountOf).flatMap(([file, account]) =>
-    readRole(file).flatMap(({ rules }) =>
-      rules.flatMap((rule) => rightsOf(rule).map((right) => `${account} ${right}`)),
-    ),
-  )
-}
-
-function rightsOf({ resources: plurals = [], apiGroups = [], nonResourceURLs = [], verbs }: Rule): readonly string[] {
-  const things = plurals.flatMap((plural) => apiGroups.map((group) => `${plural}.${group}`))
-  return [...things, ...nonResourceURLs].flatMap((thing) => verbs.map((verb) => `${verb} ${thing}`))
-}
-
-/** Every right that was made use of, in the same form, and what was refused. */
-function used({ kube }: Installed) {
-  const ours = kube
-    .requests()
-    .filter(({ username }) => username.startsWith(`system:serviceaccount:${system}:`))
-    .map(({ username, info, status }) => {
-      const thing =
-        info.resource === undefined ? info.path : `${info.plural}${suffix(info.subresource)}.${info.resource.group}`
-      return { status, right: `${username.split(':').at(-1)} ${info.verb} ${thing}` }
-    })
-  const rights = (isWanted: (status: number) => boolean) =>
-    new Set(ours.filter(({ status }) => isWanted(status)).map(({ right }) => right))
-  return { rights: rights((status) => status < 300), refused: rights((status) => status === 403) }
-}
-
-function suffix(subresource: string): string {
-  return subresource === '' ? '' : `/${subresource}`
-}
-
-/** What Events do when something happens again, which takes a flapping broker. */
-async function recordTwice({ kube }: Installed, about: KubeObject, { onTestFinished }: TestContext): Promise<void> {
-  const token = new Secret(kube.serviceAccountToken({ namespace: system, serviceAccount: 'tokenbroker-controller' }))
-  const client = createKubeClient({ credentials: { server: kube.url, token } })
-  onTestFinished(() => client.close())
-  const log = createLog({ name: 'test', level: 'silent' })
-  const recorder = createEventRecorder({
-    client,
-    component: 'test',
-    instance: 'test',
-    clock: () => new Date(),
-    id: () => 'a',
-    log,
-  })
-  const event = { type: 'Warning', reason: 'BrokerUnavailable', message: 'again' } as const
-  for (let i = 0; i < 2; i += 1) await recorder.record(about, event, AbortSignal.timeout(5000))
-}
-
-async function exchange({ urls }: Installed, task: PlayedTask): Promise<number> {
-  const response = await fetch(`${urls.broker}/token`, {
-    method: 'POST',
-    body: new URLSearchParams({
-      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
-      subject_token: task.projectedToken(urls.issuer),
-      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
-      policy: 'deploy-staging',
-    }),
-  })
-  await response.arrayBuffer()
-  return response.status
-}
-
-/** The API server's question about the pod of a task. */
-async function admit({ urls, authority }: Installed, { pod }: PlayedTask): Promise<unknown> {
-  const { namespace, name } = pod.metadata
-  const review = {
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    request: {
-      uid: 'u',
-      kind: { group: '', version: 'v1', kind: 'Pod' },
-      resource: { group: '', version: 'v1', resource: 'pods' },
-      operation: 'CREATE',
-      namespace,
-      name,
-      object: pod,
-      userInfo: { username: 'system:serviceaccount:tekton-pipelines:tekton-pipelines-controller' },
-    },
-  }
-  const headers = { 'content-type': 'application/json' }
-  const call = request(`${urls.webhook}/mutate`, { method: 'POST', ca: authority, headers }).end(JSON.stringify(review))
-  const [answer] = await once(call, 'response')
-  let text = ''
-  for await (const chunk of answer) text += chunk
-  return JSON.parse(text).response
-}
-
-/** What the kubelet leaves behind of a pod that was refused its tokens. */
-function refusedPod({ pod }: PlayedTask): object {
-  const terminated = {
-    exitCode: 1,
-    message: 'tokenbroker: deploy-staging is refused\n',
-    finishedAt: new Date().toISOString(),
-  }
-  const { name, namespace, ownerReferences, labels = {} } = pod.metadata
-  return {
-    apiVersion: 'v1',
-    kind: 'Pod',
-    metadata: { name, namespace, ownerReferences, labels: { ...labels, 'tokenbroker.dev/injected': 'true' } },
-    spec: pod.spec,
-    status: { phase: 'Failed', initContainerStatuses: [{ name: 'tokenbroker-gate', state: { terminated } }] },
-  }
-}
-
-/** A Secret that is made, renewed before its time, and deleted with its run. */
-async function deliverSecret({ kube, tekton }: Installed): Promise<void> {
-  const params = [{ name: 'deliver', value: 'secret' }]
-  const taskRef = { apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'TokenExchange', name: 'deploy-staging' }
-  const steps = [{ name: 'rollout', image: 'curlimages/curl' }]
-  const tasks = [
-    { name: 'token', taskRef, params },
-    { name: 'deploy', runAfter: ['token'], taskSpec: { steps } },
-  ]
-  const run = tekton.createPipelineRun({ tasks }, { namespace: 'payments', serviceAccount: 'deployer' })
-  await run.task('deploy')
-  const customRun = kube.objects
-    .list<KubeObject & { status: { extraFields?: { secrets?: readonly object[] } } }>(resources.customRuns, 'payments')
-    .find(({ status }) => status?.extraFields?.secrets !== undefined)
-  const secrets = customRun?.status.extraFields?.secrets?.map((one) => ({ ...one, renewAt: '2026-01-01T00:00:00Z' }))
-  const { extraFields } = customRun?.status ?? expect.fail()
-  kube.objects.patchStatus(
-    resources.customRuns,
-    { namespace: 'payments', name: customRun?.metadata.name ?? '' },
-    { extraFields: { ...extraFields, secrets } },
-  )
-  await until(() => kube.requests({ verb: 'patch', resource: 'secrets', namespace: 'payments' }).length > 0)
-  run.finishTask('deploy')
-  await run.done()
-  await until(() => kube.requests({ verb: 'delete', resource: 'secrets', namespace: 'payments' }).length > 0)
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  await expect.poll(isSo, { timeout: 30_000, interval: 20 }).toBe(true)
-}
+import { expect, it } from 'vitest'
+import { resources } from '../../core/io/kube/api.ts'
+import { accountOf, install } from './installed.ts'
+import {
+  type Account,
+  admit,
+  deliverSecret,
+  exchange,
+  granted,
+  recordTwice,
+  refusedPod,
+  until,
+  used,
+} from './rights.ts'
 
 it('the chart gives each part every right that it uses, and none that it does not', async (context) => {
   const installed = await install(context)

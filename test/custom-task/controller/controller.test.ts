@@ -166,6 +166,34 @@ describe('the controller', () => {
     expect(conditionOf(await world.customRunWhen(isDone))).toBe('False SpecChanged')
   })
 
+  it('tries again as the CustomRun says: the attempt moves into retriesStatus, and False comes last', async () => {
+    await using world = await createWorld()
+    let attempts = 0
+    world.answerWith(() => (++attempts === 1 ? refused(400, 'invalid_scope') : authorizedAnswer))
+    await using _ = await startController(world)
+    world.startRun()
+    world.makeChild({ spec: { retries: 1 } })
+    const { pipelineSpec } = pipelineRunObject().status
+    const tasks = pipelineSpec.tasks.map((task) => (task.name === 'token' ? { ...task, retries: 1 } : task))
+    world.nameChild()
+    world.kube.objects.patchStatus(resources.pipelineRuns, pipelineRunRef, { pipelineSpec: { tasks } })
+
+    const between = await world.customRunWhen((object) => conditionOf(object) === 'Unknown Retrying')
+    const done = await world.customRunWhen(isDone)
+
+    const failed = { type: 'Succeeded', status: 'False', reason: 'Denied' }
+    const retriesStatus = [{ observedGeneration: 1, startTime: expect.any(String), conditions: [failed] }]
+    expect(between.status).toMatchObject({ observedGeneration: 1, retriesStatus })
+    expect(between.status).not.toHaveProperty('startTime')
+    expect(done.status).toMatchObject({
+      observedGeneration: 1,
+      startTime: expect.any(String),
+      conditions: [{ status: 'True', reason: 'Authorized' }],
+      retriesStatus,
+    })
+    expect(attempts).toBe(2)
+  })
+
   it('leaves the CustomRuns of other custom tasks alone', async () => {
     await using world = await createWorld()
     await using _ = await startController(world)

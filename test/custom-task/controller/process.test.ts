@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import { createInterface } from 'node:readline'
 import { describe, expect, it } from 'vitest'
-import { resources } from '../../../core/io/kube/api.ts'
+import { type KubeObject, resources } from '../../../core/io/kube/api.ts'
 import { childEnvironment } from '../../child-environment.ts'
 import {
   authorizedAnswer,
@@ -108,6 +108,64 @@ describe('the controller process', { timeout: 60_000 }, () => {
 
     expect(await world.brokerAsked('/runs/end', 1)).toHaveLength(1)
     await expect.poll(() => world.kube.objects.get(resources.customRuns, customRunRef)).toBeUndefined()
+  })
+
+  it('tells at its next start that a run ended that never had a TokenExchange', async () => {
+    await using world = await createWorld()
+    const { metadata } = world.kube.objects.create({
+      apiVersion: 'tekton.dev/v1',
+      kind: 'TaskRun',
+      metadata: { name: 'migrate', namespace: 'payments' },
+      spec: { taskRef: { name: 'migrate' } },
+      status: { conditions: [{ type: 'Succeeded', status: 'Unknown', reason: 'Running' }] },
+    })
+    const run = `payments/TaskRun/migrate/${metadata.uid}`
+    world.broker.liveRuns = [run]
+    {
+      await using first = await spawnController(world)
+      await first.caught
+      first.kill('SIGKILL')
+      await first.exited
+    }
+    expect(world.broker.requests).toEqual([])
+    world.kube.objects.patchStatus(
+      resources.taskRuns,
+      { namespace: 'payments', name: 'migrate' },
+      { conditions: [{ type: 'Succeeded', status: 'False', reason: 'TaskRunTimeout' }] },
+    )
+
+    await using _ = await spawnController(world)
+
+    const [told] = await world.brokerAsked('/runs/end', 1)
+    expect(told?.form.get('run')).toBe(run)
+  })
+
+  it('hands over a decision that is under way: the next leader asks again and decides, once', async () => {
+    await using world = await createWorld()
+    const namespace = 'tokenbroker-system'
+    world.kube.objects.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
+    const [asked, cut] = [Promise.withResolvers<void>(), Promise.withResolvers<undefined>()]
+    world.answerWith(() => {
+      asked.resolve()
+      return cut.promise
+    })
+    world.startRun()
+    world.makeChild()
+    world.nameChild()
+    await using first = await spawnController(world, { leaderElection: { namespace } })
+    await asked.promise
+    await using second = await spawnController(world, { leaderElection: { namespace } })
+    await second.started
+
+    first.kill('SIGTERM')
+    cut.resolve(undefined)
+    expect(await first.exited).toBe(0)
+    expect(isDone(world.customRun())).toBe(false)
+    world.answerWith(() => authorizedAnswer)
+
+    expect(conditionOf(await world.customRunWhen(isDone))).toBe('True Authorized')
+    const events = () => world.kube.objects.list<KubeObject & { readonly reason?: string }>(resources.events)
+    await expect.poll(() => events().filter(({ reason }) => reason === 'Authorized').length).toBe(1)
   })
 
   it('is ready once its caches are filled, shows metrics, and ends with 0 on SIGTERM', async () => {

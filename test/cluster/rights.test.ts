@@ -1,0 +1,235 @@
+import { describe, expect, type TestContext, test } from 'vitest'
+import { type KubeObject, type Resource, resources } from '../../core/io/kube/api.ts'
+import { accountOf, install } from '../charts/installed.ts'
+import { admit, deliverSecret, exchange, recordTwice, refusedPod, rightsOf, timesRefused } from '../charts/rights.ts'
+import { type Role, type Rule, readRole } from '../charts/role-files.ts'
+import type { FakeKube } from '../fakes/kube/server.ts'
+
+/** What the product does, in this order, on the embedded API server, which refuses what no role gives. */
+type Milestone =
+  | 'the broker is ready, and follows policies'
+  | 'the controller is ready, and follows runs'
+  | 'the webhook is ready'
+  | 'policies say whether they are usable'
+  | 'a run is authorised'
+  | 'Events say so'
+  | 'a pod gets a token'
+  | 'a pod is injected'
+  | 'Events count what happens again'
+  | 'a refused pod is told on its runs'
+  | 'the end of a run is told'
+  | 'Secrets are delivered, renewed and deleted'
+
+const broker = 'the broker is ready, and follows policies'
+const controller = 'the controller is ready, and follows runs'
+
+/** Every right of the chart, as `<file> <verb> <resource>.<group>`, and what stops when it alone is taken away. */
+const stops: Readonly<Record<string, Milestone>> = {
+  'broker.yaml create tokenreviews.authentication.k8s.io': 'a run is authorised',
+  'broker.yaml create subjectaccessreviews.authorization.k8s.io': 'a run is authorised',
+  'broker.yaml get pods.': 'a pod gets a token',
+  'broker.yaml get taskruns.tekton.dev': 'a pod gets a token',
+  'broker.yaml get pipelineruns.tekton.dev': 'a run is authorised',
+  'broker.yaml get customruns.tekton.dev': 'a run is authorised',
+  'broker.yaml get /openid/v1/jwks': 'a run is authorised',
+  'broker.yaml list tokenpolicies.tokenbroker.dev': broker,
+  'broker.yaml watch tokenpolicies.tokenbroker.dev': broker,
+  'broker.yaml list clustertokenproviders.tokenbroker.dev': broker,
+  'broker.yaml watch clustertokenproviders.tokenbroker.dev': broker,
+  'broker.yaml patch tokenpolicies/status.tokenbroker.dev': 'policies say whether they are usable',
+  'broker.yaml patch clustertokenproviders/status.tokenbroker.dev': 'policies say whether they are usable',
+  'controller.yaml list customruns.tekton.dev': controller,
+  'controller.yaml watch customruns.tekton.dev': controller,
+  'controller.yaml list pipelineruns.tekton.dev': controller,
+  'controller.yaml watch pipelineruns.tekton.dev': controller,
+  'controller.yaml list taskruns.tekton.dev': controller,
+  'controller.yaml watch taskruns.tekton.dev': controller,
+  'controller.yaml get leases.coordination.k8s.io': controller,
+  'controller.yaml patch leases.coordination.k8s.io': controller,
+  'controller.yaml patch customruns.tekton.dev': 'a run is authorised',
+  'controller.yaml patch customruns/status.tekton.dev': 'a run is authorised',
+  'controller.yaml create events.': 'Events say so',
+  'controller.yaml patch events.': 'Events count what happens again',
+  'controller.yaml list pods.': controller,
+  'controller.yaml watch pods.': controller,
+  'controller.yaml get taskruns.tekton.dev': 'a refused pod is told on its runs',
+  'controller.yaml get pipelineruns.tekton.dev': 'a refused pod is told on its runs',
+  'certificates.yaml get secrets.': controller,
+  'certificates.yaml patch secrets.': controller,
+  'certificates.yaml get configmaps.': controller,
+  'certificates.yaml patch configmaps.': controller,
+  'certificates.yaml get mutatingwebhookconfigurations.admissionregistration.k8s.io': controller,
+  'certificates.yaml patch mutatingwebhookconfigurations.admissionregistration.k8s.io': controller,
+  'secrets.yaml create secrets.': 'Secrets are delivered, renewed and deleted',
+  'secrets.yaml patch secrets.': 'Secrets are delivered, renewed and deleted',
+  'secrets.yaml delete secrets.': 'Secrets are delivered, renewed and deleted',
+  'webhook.yaml get taskruns.tekton.dev': 'a pod is injected',
+  'webhook.yaml get pipelineruns.tekton.dev': 'a pod is injected',
+  'webhook.yaml get customruns.tekton.dev': 'a pod is injected',
+  'webhook.yaml get tokenpolicies.tokenbroker.dev': 'a pod is injected',
+  'webhook.yaml get clustertokenproviders.tokenbroker.dev': 'a pod is injected',
+}
+
+const granted = Object.keys(accountOf).flatMap((file) =>
+  readRole(file).flatMap(({ rules }) => rules.flatMap((rule) => rightsOf(rule).map((right) => `${file} ${right}`))),
+)
+
+describe('every right of the chart', () => {
+  test('is in the table', () => {
+    expect(Object.keys(stops).toSorted()).toEqual([...new Set(granted)].toSorted())
+  })
+
+  test.each(Object.entries(stops))('%s is needed: %s', async (right, milestone) => {
+    expect(await firstStop(right)).toBe(milestone)
+  })
+})
+
+/** Thrown where the story stops. */
+class Stopped extends Error {
+  readonly at: Milestone
+  constructor(at: Milestone) {
+    super(at)
+    this.at = at
+  }
+}
+
+/** A context of its own for each installation, which ends with the story and not with the test. */
+async function firstStop(right: string): Promise<Milestone | 'nothing'> {
+  const cleanUps: (() => unknown)[] = []
+  const context = { onTestFinished: (cleanUp: () => unknown) => void cleanUps.push(cleanUp) } as unknown as TestContext
+  try {
+    await story(right, context)
+    return 'nothing'
+  } catch (error) {
+    if (error instanceof Stopped) return error.at
+    throw error
+  } finally {
+    for (const cleanUp of cleanUps.toReversed()) await cleanUp()
+  }
+}
+
+/** Refusals after which what is retried is taken for one that will not succeed. */
+const patience = 3
+const processes = {
+  broker: { at: broker, watches: ['tokenpolicies', 'clustertokenproviders'] },
+  controller: { at: controller, watches: ['customruns', 'pipelineruns', 'taskruns', 'pods'] },
+  webhook: { at: 'the webhook is ready', watches: [] },
+} as const
+
+async function story(right: string, context: TestContext): Promise<void> {
+  const [file = '', ...rest] = right.split(' ')
+  const account = accountOf[file as keyof typeof accountOf]
+  const asRefused = `${account} ${rest.join(' ')}`
+
+  /** Waits for a part of the story; the API server's refusals of the missing right end it. */
+  async function reach(kube: FakeKube, at: Milestone, isSo: () => boolean | Promise<boolean>, refusals = patience) {
+    for (;;) {
+      const isRefused = timesRefused(kube, asRefused) >= refusals
+      if (await isSo()) return
+      if (isRefused) throw new Stopped(at)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+
+  const installed = await install(context, {
+    prepare: takeDefaultAway,
+    rolesOf: (one) => rolesWithout(one, { file, right: rest.join(' ') }),
+    waitFor: (kube, name, url) => {
+      const { at, watches } = processes[name as keyof typeof processes]
+      const isFollowing = () => watches.every((resource) => kube.openWatches({ resource }) > 0)
+      // What another account is refused keeps nobody from being ready.
+      const refusals = account.endsWith(name) ? patience : Number.POSITIVE_INFINITY
+      return reach(kube, at, async () => isFollowing() && (await answers(url)), refusals)
+    },
+  })
+  const { kube, tekton } = installed
+  const says = (object: KubeObject | undefined, word: string) =>
+    JSON.stringify(object?.status ?? {}).includes(`"${word}"`)
+  const isJudged = (one: Resource) => kube.objects.list(one).every((object) => says(object, 'Ready'))
+  await reach(kube, 'policies say whether they are usable', () =>
+    [resources.tokenPolicies, resources.clusterTokenProviders].every(isJudged),
+  )
+
+  const run = tekton.createPipelineRun({ tasks }, { namespace: 'payments', serviceAccount: 'deployer' })
+  const customRuns = () => kube.objects.list(resources.customRuns, 'payments')
+  await reach(kube, 'a run is authorised', () => says(customRuns()[0], 'Authorized'))
+  await reach(kube, 'Events say so', () => kube.objects.list(resources.events, 'payments').length > 0, 1)
+  const task = await run.task('deploy')
+  const status = await exchange(installed, task)
+  await reach(kube, 'a pod gets a token', () => status === 200, 1)
+  const admitted = (await admit(installed, task)) as { readonly patchType?: string } | undefined
+  await reach(kube, 'a pod is injected', () => admitted?.patchType === 'JSONPatch', 1)
+  await recordTwice(installed, customRuns()[0] ?? expect.fail(), context)
+  const isCounted = (event: KubeObject & { readonly count?: number }) => (event.count ?? 0) > 1
+  await reach(kube, 'Events count what happens again', () => kube.objects.list(resources.events).some(isCounted), 1)
+
+  kube.objects.delete(resources.pods, { namespace: 'payments', name: task.pod.metadata.name })
+  kube.objects.create(refusedPod(task))
+  const isAboutTaskRun = (event: KubeObject & { readonly involvedObject?: { readonly kind?: string } }) =>
+    event.involvedObject?.kind === 'TaskRun'
+  const isTold = () => kube.objects.list(resources.events, 'payments').some(isAboutTaskRun)
+  await reach(kube, 'a refused pod is told on its runs', isTold, 1)
+
+  run.finishTask('deploy')
+  await run.done()
+  await reach(kube, 'the end of a run is told', () => (customRuns()[0]?.metadata.finalizers ?? []).length === 0)
+  if (file === 'secrets.yaml') {
+    let isDone = false
+    const delivered = deliverSecret(installed).then(() => {
+      isDone = true
+    })
+    await Promise.race([delivered, reach(kube, 'Secrets are delivered, renewed and deleted', () => isDone, 1)])
+  }
+}
+
+const tasks = [
+  {
+    name: 'token',
+    taskRef: { apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'TokenExchange', name: 'deploy-staging' },
+  },
+  { name: 'deploy', runAfter: ['token'], taskSpec: { steps: [{ name: 'rollout', image: 'curlimages/curl' }] } },
+]
+
+async function answers(url: string): Promise<boolean> {
+  return await fetch(url).then(
+    ({ ok }) => ok,
+    () => false,
+  )
+}
+
+/** By default Kubernetes lets every ServiceAccount read the keys, which an administrator may have taken away. */
+function takeDefaultAway({ objects }: FakeKube): void {
+  objects.delete(clusterRoleBindings, { name: 'system:service-account-issuer-discovery' })
+}
+
+const clusterRoleBindings: Resource = {
+  group: 'rbac.authorization.k8s.io',
+  version: 'v1',
+  plural: 'clusterrolebindings',
+  isNamespaced: false,
+}
+
+/** The roles of a file without one right; those for Secrets are there only where the right is one of them. */
+function rolesWithout(
+  one: string,
+  { file, right }: { readonly file: string; readonly right: string },
+): readonly Role[] {
+  if (one !== file) return one === 'secrets.yaml' ? [] : readRole(one)
+  const [verb = '', thing = ''] = right.split(' ')
+  return readRole(file).map((role) => {
+    const rules = role.rules.flatMap((rule) => split(rule, verb, thing))
+    return { ...role, rules: rules.filter(({ verbs }) => verbs.length > 0) }
+  })
+}
+
+/** One rule for each resource, as the verb goes from one only. */
+function split(rule: Rule, verb: string, thing: string): readonly Rule[] {
+  const verbs = rule.verbs.filter((one) => one !== verb)
+  if (rule.nonResourceURLs !== undefined) return [rule.nonResourceURLs.includes(thing) ? { ...rule, verbs } : rule]
+  return (rule.apiGroups ?? []).flatMap((group) =>
+    (rule.resources ?? []).map((resource) => {
+      const isIt = `${resource}.${group}` === thing
+      return { ...rule, apiGroups: [group], resources: [resource], verbs: isIt ? verbs : rule.verbs }
+    }),
+  )
+}
