@@ -53,6 +53,7 @@ async function foreignFacts(kubeconfig: string): Promise<ClusterFacts> {
     TOKEN_BROKER_BUSYBOX_IMAGE: busybox = 'busybox:1',
     TOKEN_BROKER_NODE_IMAGE: node = 'node:26-slim',
     TOKEN_BROKER_CURL_IMAGE: curl = 'curlimages/curl:8.16.0',
+    TOKEN_BROKER_TOOLS_IMAGE: tools = 'docker.io/library/debian:12',
     TOKEN_BROKER_TASK_IMAGE: task = null,
     TOKEN_BROKER_BROKER_IMAGE: broker = null,
   } = process.env
@@ -62,7 +63,7 @@ async function foreignFacts(kubeconfig: string): Promise<ClusterFacts> {
     authority: null,
     pki: null,
     hostAddress,
-    images: { busybox, node, curl, task, broker },
+    images: { busybox, node, curl, tools, task, broker },
     logs: await mkdtemp(join(tmpdir(), 'cluster-tests-')),
     processes: {},
   }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BuiltModule, buildBinaries } from './build.ts'
 import { packImage } from './images/archive.ts'
-import { busybox, curl, nodeBase, pause, type Recipe, tektonProgram } from './images/base.ts'
+import { busybox, curl, nodeBase, pause, type Recipe, tektonProgram, tools } from './images/base.ts'
 import type { Image } from './images/image.ts'
 import { buildProductImages } from './images/product.ts'
 import { exists } from './rig/files.ts'
@@ -35,6 +35,7 @@ export async function buildImages(tekton: BuiltModule): Promise<Images> {
       make('pause', pause, ''),
       make('busybox', busybox, ''),
       make('curl', curl, ''),
+      make('tools', tools, ''),
       ...tektonPrograms.map((program) =>
         make(`tekton-${program}`, tektonProgram(tekton.directory, program), tekton.key),
       ),

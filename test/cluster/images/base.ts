@@ -48,14 +48,24 @@ export const nodeBase: Recipe = async (root) => {
 
 /** A stand-in for the `curl` image of a registry: Debian's curl with what it is linked against, and a busybox shell. */
 export const curl: Recipe = async (root) => {
-  const kinds = ['recommends', 'suggests', 'conflicts', 'breaks', 'replaces', 'enhances'].map((kind) => `--no-${kind}`)
-  const closure = await run('apt-cache', ['depends', '--recurse', ...kinds, 'curl'])
-  // names of packages start a line; what a package depends on, and virtual packages, are indented
-  const packages = closure.split('\n').filter((line) => /^[a-z0-9]/.test(line))
-  await unpackPackages(root, ['base-files', 'ca-certificates', ...packages])
+  await installDebian(root, ['curl'])
+  return { Cmd: ['curl', '--help'], User: '100' }
+}
+
+/** What Tasks of a catalog call: a stand-in for the images of git, Skopeo and the AWS command line. */
+export const tools: Recipe = async (root) => {
+  await installDebian(root, ['git', 'skopeo', 'awscli'])
+  return { Cmd: ['/bin/sh'] }
+}
+
+/** Packages with everything that they need, as on a system where nothing is installed yet, and a busybox shell. */
+async function installDebian(root: string, names: readonly string[]): Promise<void> {
+  const simulation = ['--simulate', '--no-install-recommends', '-qq', '-o', 'Dir::State::status=/dev/null']
+  const plan = await run('apt-get', [...simulation, 'install', 'base-files', 'ca-certificates', ...names])
+  const packages = [...plan.matchAll(/^Inst (\S+)/gm)].map((match) => match[1] ?? '')
+  await unpackPackages(root, packages)
   await bundleRootCertificates(root)
   await installBusybox(root)
-  return { Cmd: ['curl', '--help'], User: '100' }
 }
 
 /** Puts the files of Debian packages under a root, without their scripts, and a skeleton around them. */
@@ -95,11 +105,18 @@ async function installBusybox(root: string): Promise<void> {
   const program = await busyboxProgram()
   await cp(program, join(directory, 'busybox'), { dereference: true })
   for (const name of (await run(program, ['--list'])).trim().split('\n')) {
-    if (name !== 'busybox') await symlink('busybox', join(directory, name))
+    if (name !== 'busybox') await linkWhereFree('busybox', join(directory, name))
   }
   // where scripts look for it
   await mkdir(join(root, 'usr/bin'), { recursive: true })
-  await symlink('../../bin/busybox', join(root, 'usr/bin/env'))
+  await linkWhereFree('../../bin/busybox', join(root, 'usr/bin/env'))
+}
+
+/** What a package brought stays. */
+async function linkWhereFree(target: string, path: string): Promise<void> {
+  await symlink(target, path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error
+  })
 }
 
 async function busyboxProgram(): Promise<string> {

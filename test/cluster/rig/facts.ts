@@ -22,6 +22,8 @@ export interface ImageNames {
   readonly node: string
   /** A shell and curl. */
   readonly curl: string
+  /** A shell, git, Skopeo and the AWS command line. */
+  readonly tools: string
   readonly task: string | null
   readonly broker: string | null
 }

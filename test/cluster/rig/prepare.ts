@@ -27,6 +27,7 @@ export function namesOf(images: Images): ImageNames {
     busybox: referenceOf('busybox'),
     node: referenceOf('node-base'),
     curl: referenceOf('curl'),
+    tools: referenceOf('tools'),
     task: images.product.task?.reference ?? null,
     broker: images.product.broker?.reference ?? null,
   }

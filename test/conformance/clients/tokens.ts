@@ -23,6 +23,9 @@ export function createTokens(): Tokens {
   }
 }
 
+/** Whether a token may be let in, as a server judges it. */
+export type IsValid = (token: string) => boolean | Promise<boolean>
+
 /** The token of `Authorization: Basic oauth2:<token>`; undefined for everything else. */
 export function basicPassword(authorization: string | undefined, user = 'oauth2'): string | undefined {
   const encoded = /^Basic ([A-Za-z0-9+/=]+)$/.exec(authorization ?? '')?.[1]

@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type IncomingMessage } from 'node:http'
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -30,21 +30,13 @@ export interface Cloud {
 /** @param hosts everything else is refused by the proxy */
 export async function startCloud(
   hosts: readonly string[],
-  answer: (request: CloudRequest) => CloudAnswer,
+  answer: (request: CloudRequest) => CloudAnswer | Promise<CloudAnswer>,
 ): Promise<Cloud> {
   const requests: CloudRequest[] = []
-  const { port, certificate } = await serveTls((request, response) => {
-    void request.toArray().then((chunks: Buffer[]) => {
-      const { headers, method = '' } = request
-      const host = headers.host ?? ''
-      const url = new URL(request.url ?? '/', `https://${host}`)
-      const taken = { method, host, url, headers, body: Buffer.concat(chunks).toString('utf8') }
-      requests.push(taken)
-      const { status, type = 'application/json', body } = answer(taken)
-      response.writeHead(status, { 'content-type': type })
-      response.end(typeof body === 'string' ? body : JSON.stringify(body))
-    })
-  }, hosts)
+  const { port, certificate } = await serveTls(
+    cloudListener(answer, (request) => requests.push(request)),
+    hosts,
+  )
   const proxyPort = await startProxy(new Set(hosts), port)
   const folder = await mkdtemp(join(tmpdir(), 'cloud-'))
   onTestFinished(() => rm(folder, { recursive: true }))
@@ -53,6 +45,24 @@ export async function startCloud(
   return {
     requests,
     env: { HTTPS_PROXY: `http://127.0.0.1:${proxyPort}`, REQUESTS_CA_BUNDLE: ca, AWS_CA_BUNDLE: ca },
+  }
+}
+
+export function cloudListener(
+  answer: (request: CloudRequest) => CloudAnswer | Promise<CloudAnswer>,
+  onRequest: (request: CloudRequest) => void = () => undefined,
+): RequestListener {
+  return (request, response) => {
+    void request.toArray().then(async (chunks: Buffer[]) => {
+      const { headers, method = '' } = request
+      const host = headers.host ?? ''
+      const url = new URL(request.url ?? '/', `https://${host}`)
+      const taken = { method, host, url, headers, body: Buffer.concat(chunks).toString('utf8') }
+      onRequest(taken)
+      const { status, type = 'application/json', body } = await answer(taken)
+      response.writeHead(status, { 'content-type': type })
+      response.end(typeof body === 'string' ? body : JSON.stringify(body))
+    })
   }
 }
 

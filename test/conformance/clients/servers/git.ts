@@ -1,18 +1,21 @@
 import { spawn } from 'node:child_process'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { basicPassword } from '../tokens.ts'
-import { serve } from './listen.ts'
+import { basicPassword, type IsValid } from '../tokens.ts'
+import { type Place, serve } from './listen.ts'
 
 /** Git's own smart HTTP back-end behind a server that demands a valid token as the password. @returns its URL */
-export function startGitServer(root: string, isValid: (token: string) => boolean): Promise<string> {
+export function startGitServer(root: string, isValid: IsValid, place?: Place): Promise<string> {
   return serve((request, response) => {
-    const token = basicPassword(request.headers.authorization)
-    if (token === undefined || !isValid(token)) {
-      response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end()
-      return
-    }
-    backend(root, request, response)
-  })
+    void letIn(request, isValid).then((isIn) => {
+      if (isIn) backend(root, request, response)
+      else response.writeHead(401, { 'www-authenticate': 'Basic realm="git"' }).end()
+    })
+  }, place)
+}
+
+async function letIn(request: IncomingMessage, isValid: IsValid): Promise<boolean> {
+  const token = basicPassword(request.headers.authorization)
+  return token !== undefined && (await isValid(token))
 }
 
 /** @see git-http-backend(1), RFC 3875 */

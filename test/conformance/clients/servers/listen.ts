@@ -4,11 +4,18 @@ import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 import { type Certificate, selfSignedCertificate } from '../../../fakes/certificate.ts'
 
-/** Serves until the test is over, on 127.0.0.1. @returns the port */
-export async function listen(server: Server): Promise<number> {
+/** Where a server listens, and under which URL its clients know it. */
+export interface Place {
+  readonly address: string
+  readonly port: number
+  readonly url: string
+}
+
+/** Serves until the test is over, on a free port of 127.0.0.1 if nothing else is said. @returns the port */
+export async function listen(server: Server, place?: Pick<Place, 'address' | 'port'>): Promise<number> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
+    server.listen(place?.port ?? 0, place?.address ?? '127.0.0.1', resolve)
   })
   onTestFinished(async () => {
     server.closeAllConnections()
@@ -17,8 +24,10 @@ export async function listen(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port
 }
 
-export async function serve(listener: RequestListener): Promise<string> {
-  return `http://127.0.0.1:${await listen(createServer(listener))}`
+/** @returns the URL */
+export async function serve(listener: RequestListener, place?: Place): Promise<string> {
+  const port = await listen(createServer(listener), place)
+  return place?.url ?? `http://127.0.0.1:${port}`
 }
 
 export async function serveTls(

@@ -1,12 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { basicPassword } from '../tokens.ts'
-import { serve } from './listen.ts'
+import { basicPassword, type IsValid } from '../tokens.ts'
+import { type Place, serve } from './listen.ts'
+
+const oci = 'application/vnd.oci.image'
 
 export interface Registry {
   readonly url: string
   /** `<repository>:<tag>` of what was pushed. */
   readonly tags: ReadonlyMap<string, string>
+  /** An image that is there already, with an empty layer. */
+  seed(name: string): void
 }
 
 /**
@@ -15,15 +19,15 @@ export interface Registry {
  *
  * @see https://distribution.github.io/distribution/spec/auth/token/, OCI distribution specification
  */
-export async function startRegistry(isValid: (token: string) => boolean): Promise<Registry> {
+export async function startRegistry(isValid: IsValid, place?: Place): Promise<Registry> {
   const blobs = new Map<string, Buffer>()
   const manifests = new Map<string, { readonly type: string; readonly body: Buffer }>()
   const tags = new Map<string, string>()
   const sessions = new Map<string, string>()
   const uploads = new Map<string, Buffer>()
 
-  function login(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): void {
-    if (!isValid(basicPassword(request.headers.authorization) ?? '')) {
+  async function login(request: IncomingMessage, response: ServerResponse, query: URLSearchParams): Promise<void> {
+    if (!(await isValid(basicPassword(request.headers.authorization) ?? ''))) {
       response.writeHead(401).end('{"errors":[{"code":"UNAUTHORIZED"}]}')
       return
     }
@@ -84,7 +88,7 @@ export async function startRegistry(isValid: (token: string) => boolean): Promis
 
   function answer(request: IncomingMessage, response: ServerResponse, body: Buffer): void {
     const target = new URL(request.url ?? '/', url)
-    if (target.pathname === '/auth') login(request, response, target.searchParams)
+    if (target.pathname === '/auth') void login(request, response, target.searchParams)
     else serveRepository(request, response, body, target)
   }
 
@@ -102,8 +106,25 @@ export async function startRegistry(isValid: (token: string) => boolean): Promis
 
   const url: string = await serve((request, response) => {
     void request.toArray().then((chunks: Buffer[]) => answer(request, response, Buffer.concat(chunks)))
-  })
-  return { url, tags }
+  }, place)
+  const json = (value: object) => Buffer.from(JSON.stringify(value))
+  const keep = (mediaType: string, content: Buffer) => {
+    blobs.set(digestOf(content), content)
+    return { mediaType, digest: digestOf(content), size: content.length }
+  }
+  return {
+    url,
+    tags,
+    seed(name) {
+      const layer = keep(`${oci}.layer.v1.tar`, Buffer.alloc(1024))
+      const rootfs = { type: 'layers', diff_ids: [layer.digest] }
+      const config = keep(`${oci}.config.v1+json`, json({ architecture: 'amd64', os: 'linux', config: {}, rootfs }))
+      const type = `${oci}.manifest.v1+json`
+      const body = json({ schemaVersion: 2, mediaType: type, config, layers: [layer] })
+      manifests.set(digestOf(body), { type, body })
+      tags.set(name, digestOf(body))
+    },
+  }
 }
 
 function digestOf(content: Buffer): string {
