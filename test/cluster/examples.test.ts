@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { apply, facts, kube } from './harness/cluster.ts'
 import { type KubeObject, readObjects } from './harness/kube.ts'
-import { explainOnFailure, outcomeOf, waitForPod, waitForSuccess } from './harness/pods.ts'
+import { explainOnFailure, outcomeOf, podLogs, waitForPod, waitForRun, waitForSuccess } from './harness/pods.ts'
 import { waitFor } from './harness/wait.ts'
 import { type DeployApi, startDeployApi } from './product/deploy-api.ts'
 import { setNativeSidecars } from './product/feature-flag.ts'
@@ -16,6 +16,8 @@ import { builtinProvider } from './product/payments.ts'
 const ownRig = facts().pki !== null
 const folder = join(import.meta.dirname, '../../tekton')
 const namespace = 'payments'
+const annotation = filesOf('annotation', ['access', 'task-run'])
+const callApi = ['step-action', 'task-run'].map((file) => join('stepactions', 'call-protected-api', `${file}.yaml`))
 const handWritten = filesOf('hand-written-sidecar', ['access', 'task', 'task-run'])
 const customTask = filesOf('custom-task', ['rbac', 'token-policy', 'task', 'pipeline', 'pipeline-run'])
 const secret = filesOf('secret', ['rbac', 'token-policy', 'task', 'pipeline', 'pipeline-run'])
@@ -108,9 +110,58 @@ describe.runIf(ownRig)('secret', () => {
   })
 })
 
+describe.runIf(ownRig)('annotation', () => {
+  test('one line brings the token, and the API lets the step in', async () => {
+    explainOnFailure(namespace)
+    const taskRun = await applyExample(annotation, renamed)
+    const run = await waitForSuccess(await start(taskRun, { podTemplate: api.podTemplate }))
+    const claims = api.accepted.find((one) => one['task_run'] === run.metadata.name)
+    expect(claims).toMatchObject({ sub: 'system:serviceaccount:payments:deployer', scope: 'deploy:staging' })
+  })
+})
+
+describe.runIf(ownRig)('the StepAction call-protected-api', () => {
+  let taskRun: KubeObject
+  beforeAll(async () => {
+    await applyExample(annotation, renamed)
+    taskRun = await applyExample(callApi, renamed)
+  })
+
+  test('calls the API with the token of its step', async () => {
+    explainOnFailure(namespace)
+    const run = await waitForSuccess(await start(taskRun, { podTemplate: api.podTemplate }))
+
+    expect(run.status.steps[0].results).toMatchObject([{ name: 'status', value: '201' }])
+    expect(api.accepted.some((one) => one['task_run'] === run.metadata.name)).toBe(true)
+  })
+
+  test.each([
+    ['no sidecar', {}, {}, 'this pod has no sidecar: add the annotation tokenbroker.dev/inject'],
+    ['another policy', undefined, { policy: 'another' }, 'this step has no token of that policy'],
+    ['a path for a policy', undefined, { policy: '../key' }, 'param policy is no name of a policy'],
+    ['an address without TLS', undefined, { url: 'http://deploy.example.com' }, 'param url is no https address'],
+  ])('fails with the mend where it has %s', async (_, annotations, params, sentence) => {
+    const metadata = annotations === undefined ? taskRun.metadata : { ...taskRun.metadata, annotations }
+    const [step] = taskRun.spec.taskSpec.steps
+    const given = { ...Object.fromEntries(step.params.map((one: Param) => [one.name, one.value])), ...params }
+    const steps = [{ ...step, params: Object.entries(given).map(([name, value]) => ({ name, value })) }]
+
+    const run = await start({ ...taskRun, metadata }, { podTemplate: api.podTemplate, taskSpec: { steps } })
+
+    const ended = await waitForRun(run)
+    expect(outcomeOf(ended)?.status).toBe('False')
+    expect(await podLogs(namespace, ended.status.podName, 'step-rollout')).toContain(sentence)
+  })
+})
+
+interface Param {
+  readonly name: string
+  readonly value: string
+}
+
 test('every YAML file of tekton/ belongs to an example above', () => {
   const shipped = globSync('**/*.{yaml,yml}', { cwd: folder })
-  expect(shipped.toSorted()).toEqual([...handWritten, ...customTask, ...secret].toSorted())
+  expect(shipped.toSorted()).toEqual([...annotation, ...callApi, ...handWritten, ...customTask, ...secret].toSorted())
 })
 
 function filesOf(example: string, files: readonly string[]): readonly string[] {
@@ -153,12 +204,10 @@ function installation(): readonly object[] {
   ]
 }
 
-/** The same where the example has no params: names of images and hosts are changed in the text. */
+/** The same where the example has no params: names of images are changed in the text. */
 function renamed(yaml: string): string {
   const { images } = facts()
   return yaml
     .replaceAll(/ghcr\.io\/tekton-token-broker\/tokenbroker-task:[\w.]+/g, images.task ?? '')
     .replaceAll(/curlimages\/curl:[\w.]+/g, images.curl)
-    .replaceAll('https://tokenbroker.tokenbroker.svc', tokenUrl)
-    .replaceAll('https://tokenbroker-discovery.tokenbroker.svc', issuerUrl)
 }
