@@ -15,11 +15,12 @@ const guide = 'docs/guides/first-steps.md'
 const leftOut = ['1. Images', 'An API outside the cluster']
 
 /** Where this cluster differs from a person's: tags of images, no registry, no StorageClass, no npm. */
-const circumstances = `
+const circumstances = String.raw`
 set -euo pipefail
 helm() {
   if [ "$1" != install ]; then command helm "$@"; return; fi
-  command helm "$@" --set images.broker.tag=$BROKER_TAG --set images.task.tag=$TASK_TAG --set broker.persistence.kind=emptyDir
+  command helm "$@" --set-string images.broker.tag=$BROKER_TAG,images.task.tag=$TASK_TAG \
+    --set broker.persistence.kind=emptyDir
 }
 npx() { shift; node "$ROOT/custom-task/cli/main.ts" "$@"; }
 `
@@ -111,10 +112,14 @@ describe.runIf(facts().pki !== null)(guide, async () => {
     expect(all.map(({ title }) => title)).toEqual(Object.keys(shown))
   })
 
+  let isGoing = true
   test.each(all.map(({ title, script }) => [title, script] as const))('%s', async (title, script) => {
+    expect(isGoing, 'what comes before worked').toBe(true)
+    isGoing = false
     explainOnFailure('payments')
     const printed = await shell(script)
 
     for (const pattern of shown[title] ?? []) expect(printed).toMatch(pattern)
+    isGoing = true
   })
 })
