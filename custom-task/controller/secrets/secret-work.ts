@@ -102,9 +102,13 @@ export function createSecretWork(deps: SecretDeps): SecretWork {
         return run
       }
       // All or none: a token that is in no Secret is given back.
-      await Promise.all(reserved.map((one) => discard(run, one, signal)))
       await withdraw(tokens, signal)
-      if (!isTaken(failure.reason)) throw failure.reason
+      await Promise.all(reserved.map((one) => discard(run, one, signal)))
+      if (statusOf(failure.reason) === 403) {
+        attempts.answered(run, [forbidden])
+        return run
+      }
+      if (statusOf(failure.reason) !== 409) throw failure.reason
       // Left by a process that died between Secret and status, or put there by somebody else: never taken over.
       log.warn(fieldsOf(run), 'secret name in use: another one is taken')
       return await reserve(
@@ -161,8 +165,17 @@ function refusalOf(answer: Granted | NotGranted): NotGranted | undefined {
   return { kind: 'refused', error: 'invalid_target', description, status: 400, exchangeId: answer.exchangeId }
 }
 
-function isTaken(error: unknown): boolean {
-  return error instanceof KubeError && error.status === 409
+const forbidden: NotGranted = {
+  kind: 'refused',
+  error: 'unauthorized_client',
+  description:
+    'The API server lets the controller make no Secret in this namespace, for want of rights or quota: ask the platform team, or use deliver: sidecar',
+  status: 403,
+  exchangeId: undefined,
+}
+
+function statusOf(error: unknown): number | undefined {
+  return error instanceof KubeError ? error.status : undefined
 }
 
 function fieldsOf({ customRun }: OurRun): Readonly<Record<string, string>> {

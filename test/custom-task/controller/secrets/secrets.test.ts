@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type KubeObject, resources } from '../../../../core/io/kube/api.ts'
+import { tokenTypes } from '../../../../core/oauth/vocabulary.ts'
+import { encodeAwsCredentials } from '../../../../custom-task/aws-credentials.ts'
 import { namespace, pipelineRunObject } from '../../../core/tekton/objects.ts'
 import { type FakeAnswer, granted, refused } from '../../../fakes/broker.ts'
 import {
@@ -220,6 +222,35 @@ describe('deliver: secret', () => {
     await using _ = await startController(world)
     await world.customRunWhen(({ metadata }) => (metadata.finalizers ?? []).length === 0)
 
+    expect(secretsOf(world)).toEqual([])
+  })
+
+  it('fails with the mend where it may make no Secret, and gives the token back', async () => {
+    await using world = await createWorld()
+    answering(world, () => granted('access-token-1', 300))
+    world.kube.faults.next({ verb: 'create', resource: 'secrets' }, { kind: 'answer', status: 403 })
+    await using _ = await startController(world)
+    startRun(world)
+
+    const done = await world.customRunWhen(isDone)
+
+    expect(conditionOf(done)).toBe('False Denied')
+    expect(JSON.stringify(done.status)).toContain('ask the platform team, or use deliver: sidecar')
+    expect(asked(world, '/revoke')).toHaveLength(1)
+  })
+
+  it('makes none of credentials that no header can hold', async () => {
+    await using world = await createWorld()
+    const { awsCredentials: issued_token_type } = tokenTypes
+    const token = encodeAwsCredentials({ AccessKeyId: 'ASIA0123456789ABCDEF', SecretAccessKey: 'x', Token: 'y' })
+    answering(world, () => granted(token, 300, { issued_token_type, token_type: 'N_A' }))
+    await using _ = await startController(world)
+    startRun(world)
+
+    const done = await world.customRunWhen(isDone)
+
+    expect(conditionOf(done)).toBe('False Denied')
+    expect(JSON.stringify(done.status)).toContain('with as: aws')
     expect(secretsOf(world)).toEqual([])
   })
 
