@@ -27,10 +27,12 @@ const controller = 'the controller is ready, and follows runs'
 const stops: Readonly<Record<string, Milestone>> = {
   'broker.yaml create tokenreviews.authentication.k8s.io': 'a run is authorised',
   'broker.yaml create subjectaccessreviews.authorization.k8s.io': 'a run is authorised',
-  'broker.yaml get pods.': 'a pod gets a token',
+  'broker.yaml get pods.': 'a run is authorised',
   'broker.yaml get taskruns.tekton.dev': 'a pod gets a token',
   'broker.yaml get pipelineruns.tekton.dev': 'a run is authorised',
   'broker.yaml get customruns.tekton.dev': 'a run is authorised',
+  'broker.yaml get replicasets.apps': 'a run is authorised',
+  'broker.yaml get deployments.apps': 'a run is authorised',
   'broker.yaml get /openid/v1/jwks': 'a run is authorised',
   'broker.yaml list tokenpolicies.tokenbroker.dev': broker,
   'broker.yaml watch tokenpolicies.tokenbroker.dev': broker,
