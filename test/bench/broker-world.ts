@@ -43,7 +43,7 @@ export async function startBroker(
   world: BenchWorld,
   main: string,
   { durability }: { readonly durability: 'fdatasync' | 'memory' },
-): Promise<ServerProcess & { readonly port: number }> {
+): Promise<ServerProcess & { readonly port: number; readonly metricsUrl: string }> {
   const name = `broker-${durability}`
   const [port, metricsPort] = [await freePort(), await freePort()]
   const at = (some: number) => ({ address: '127.0.0.1', port: some })
@@ -68,6 +68,7 @@ export async function startBroker(
     cpu: 0,
     env: { LOG_LEVEL: 'info', KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: kubePort },
   })
-  await untilReady(`http://127.0.0.1:${metricsPort}`)
-  return { ...server, port }
+  const metricsUrl = `http://127.0.0.1:${metricsPort}`
+  await untilReady(metricsUrl)
+  return { ...server, port, metricsUrl }
 }

@@ -3,6 +3,8 @@ import { connect as connectTls } from 'node:tls'
 
 export interface LoadOptions {
   readonly port: number
+  /** A Unix socket in place of the port. */
+  readonly socketPath?: string
   /** Speaks TLS, and trusts this authority alone. */
   readonly ca?: string
   readonly connections: number
@@ -32,7 +34,8 @@ interface Answer {
  * Keeps `connections` requests in flight against one server for a while, or begins them at a steady rate. Reads just
  * enough HTTP to know where an answer ends, so that the client costs less than any server it measures.
  */
-export async function load({ port, ca, connections, seconds, requests, perSecond }: LoadOptions): Promise<LoadResult> {
+export async function load(options: LoadOptions): Promise<LoadResult> {
+  const { connections, seconds, requests, perSecond } = options
   const latencies: number[] = []
   let failures = 0
   let begun = 0
@@ -66,8 +69,7 @@ export async function load({ port, ca, connections, seconds, requests, perSecond
   let sent = 0
   async function one(): Promise<void> {
     for (let goesOn = true; goesOn; ) {
-      const place = { port, host: '127.0.0.1', noDelay: true }
-      const socket = ca === undefined ? connect(place) : connectTls({ ...place, ca })
+      const socket = open(options)
       goesOn = await converse(socket)
       socket.destroy()
     }
@@ -82,6 +84,12 @@ export async function load({ port, ca, connections, seconds, requests, perSecond
     p99Ms: latencies[Math.floor(latencies.length * 0.99)] ?? 0,
     seconds: (performance.now() - startedAt) / 1000,
   }
+}
+
+function open({ port, socketPath, ca }: LoadOptions): Socket {
+  if (socketPath !== undefined) return connect({ path: socketPath })
+  const place = { port, host: '127.0.0.1', noDelay: true }
+  return ca === undefined ? connect(place) : connectTls({ ...place, ca })
 }
 
 /** Answers on one socket, in order; ends when the socket does. */

@@ -33,12 +33,22 @@ export function printJournal({ durable, memory }: JournalFigures): void {
   }
 }
 
-export function printSidecar({ sidecar, bare, aloneMs, rssMiB }: SidecarFigures, connections: number): void {
+export function printSidecar({ sidecar, bare, alone, rssMiB }: SidecarFigures, connections: number): void {
   console.log(`\nSidecar, cached token: requests per CPU-second of the server process, ${connections} connections`)
-  const alone = (ms: number) => `alone p50 ${ms.toFixed(2)} ms`
   const memory = `${rssMiB.idle.toFixed(0)} MiB idle, ${rssMiB.afterLoad.toFixed(0)} after`
-  console.log(row('sidecar, all guards', range(sidecar, 0), alone(aloneMs.sidecar), memory))
-  console.log(row('bare node:http, constant answer', range(bare, 0), alone(aloneMs.bare)))
+  console.log(row('sidecar, all guards', range(sidecar, 0), memory))
+  console.log(row('bare node:http, constant answer', range(bare, 0)))
+  for (const [way, both] of Object.entries(alone)) {
+    for (const [name, { p50Ms, p99Ms }] of Object.entries(both)) {
+      const [p50, p99] = [p50Ms, p99Ms].map((all) =>
+        range(
+          all.map((ms) => ms * 1000),
+          0,
+        ),
+      )
+      console.log(row(`${name}, one connection, ${way}`, `p50 ${p50} µs`, `p99 ${p99} µs`))
+    }
+  }
 }
 
 export function printWebhook({ firstMs, alone, burst, rssMiB }: WebhookFigures): void {

@@ -22,7 +22,7 @@ export function row(name: string, ...cells: readonly string[]): string {
 export type Goal = MeasuredGoal | { readonly id: string; readonly name: string; readonly notMeasured: string }
 
 export interface MeasuredGoal {
-  /** `P1` to `P9`. */
+  /** `P1` to `P10`. */
   readonly id: string
   readonly name: string
   /** What this version has to reach. */

@@ -23,8 +23,12 @@ interface Options {
   readonly ready: RegExp
 }
 
+/** As the webhook and the image start a sidecar. */
+export const sidecarFlags: readonly string[] = ['--max-semi-space-size=2']
+export const sidecarEnvironment: Readonly<Record<string, string>> = { MALLOC_ARENA_MAX: '1' }
+
 const ticksPerSecond = 100
-const startTimeoutMs = 30_000
+const startTimeoutMs = 60_000
 
 export async function startServerProcess(
   args: readonly string[],
@@ -60,11 +64,11 @@ export async function runProgram(args: readonly string[], options: Omit<Options,
   return JSON.parse(text)
 }
 
-/** Waits for the `/readyz` of a listener. @throws after a few seconds of anything else than 200 */
-export async function untilReady(url: string): Promise<void> {
-  for (let tries = 0; tries < 100; tries += 1) {
+/** Waits for the `/readyz` of a listener. @throws after a minute of anything else than 200 */
+export async function untilReady(url: string, { pollMs = 5 } = {}): Promise<void> {
+  for (const deadline = performance.now() + startTimeoutMs; performance.now() < deadline; ) {
     if ((await fetch(`${url}/readyz`)).ok) return
-    await sleep(50)
+    await sleep(pollMs)
   }
   throw new Error(`${url} does not get ready`)
 }

@@ -4,15 +4,29 @@ import { join } from 'node:path'
 import { startFakeBroker } from '../fakes/broker.ts'
 import { bundle } from './bundle.ts'
 import { formPost, load } from './load.ts'
-import { type ServerProcess, startServerProcess, untilReady } from './server-process.ts'
+import {
+  type ServerProcess,
+  sidecarEnvironment,
+  sidecarFlags,
+  startServerProcess,
+  untilReady,
+} from './server-process.ts'
 
 export interface SidecarFigures {
   /** Requests per second of processor time, one figure for each round. */
   readonly sidecar: readonly number[]
   readonly bare: readonly number[]
-  /** One connection, one request after the other. */
-  readonly aloneMs: { readonly sidecar: number; readonly bare: number }
+  /** One connection, one request after the other: by TCP on loopback, and by Unix socket. */
+  readonly alone: ByWay<Latencies>
   readonly rssMiB: { readonly idle: number; readonly afterLoad: number }
+}
+
+type ByWay<T> = Readonly<Record<'tcp' | 'socket', Readonly<Record<'sidecar' | 'bare', T>>>>
+
+/** One figure for each round. */
+export interface Latencies {
+  readonly p50Ms: readonly number[]
+  readonly p99Ms: readonly number[]
 }
 
 interface Options {
@@ -21,6 +35,8 @@ interface Options {
   readonly connections: number
   readonly progress: (line: string) => void
 }
+
+const bareSocketName = 'bare.sock'
 
 type Port = { readonly port: number }
 
@@ -32,7 +48,8 @@ export async function benchSidecar(options: Options): Promise<SidecarFigures> {
   stack.defer(() => rmSync(directory, { recursive: true, force: true }))
   const sidecar = stack.use(await startSidecar(built.path('sidecar'), directory, stack))
   const bareScript = join(import.meta.dirname, 'servers/bare-http.ts')
-  const started = await startServerProcess([bareScript], { ready: /"listening"/, cpu: 0 })
+  const bareArgs = [bareScript, join(directory, bareSocketName)]
+  const started = await startServerProcess(bareArgs, { ready: /"listening"/, cpu: 0 })
   const bare = stack.use({ ...started, port: (JSON.parse(started.line) as Port).port })
   const idle = sidecar.rssMiB()
 
@@ -47,12 +64,39 @@ export async function benchSidecar(options: Options): Promise<SidecarFigures> {
     const [ours, theirs] = [figures.sidecar.at(-1) ?? 0, figures.bare.at(-1) ?? 0]
     options.progress(`round ${round}: sidecar ${ours.toFixed(0)}, bare node:http ${theirs.toFixed(0)} per CPU-s`)
   }
-  const alone = { connections: 1, seconds: 1.5, requests }
-  const aloneMs = {
-    sidecar: (await load({ port: sidecar.port, ...alone })).p50Ms,
-    bare: (await load({ port: bare.port, ...alone })).p50Ms,
+  const afterLoad = sidecar.rssMiB()
+  const alone = await inTurn(
+    options.rounds,
+    {
+      tcp: { sidecar: { port: sidecar.port }, bare: { port: bare.port } },
+      socket: {
+        sidecar: { port: sidecar.port, socketPath: join(directory, 'step/sidecar.sock') },
+        bare: { port: bare.port, socketPath: join(directory, bareSocketName) },
+      },
+    },
+    requests,
+  )
+  return { ...figures, alone, rssMiB: { idle, afterLoad } }
+}
+
+/** One connection to each place in turn, round by round. */
+async function inTurn(
+  rounds: number,
+  places: ByWay<Pick<Parameters<typeof load>[0], 'port' | 'socketPath'>>,
+  requests: readonly Buffer[],
+): Promise<ByWay<Latencies>> {
+  const measured = async (place: (typeof places)['tcp']['bare'], figures: { p50Ms: number[]; p99Ms: number[] }) => {
+    const { p50Ms, p99Ms, failures } = await load({ ...place, connections: 1, seconds: 0.7, requests })
+    if (failures > 0) throw new Error('an answer of one connection was not 200')
+    figures.p50Ms.push(p50Ms)
+    figures.p99Ms.push(p99Ms)
   }
-  return { ...figures, aloneMs, rssMiB: { idle, afterLoad: sidecar.rssMiB() } }
+  const nothing = () => ({ p50Ms: [] as number[], p99Ms: [] as number[] })
+  const all = { tcp: { sidecar: nothing(), bare: nothing() }, socket: { sidecar: nothing(), bare: nothing() } }
+  for (let round = 0; round < rounds; round += 1)
+    for (const way of ['tcp', 'socket'] as const)
+      for (const who of ['sidecar', 'bare'] as const) await measured(places[way][who], all[way][who])
+  return all
 }
 
 async function perCpuSecond(
@@ -87,8 +131,12 @@ async function startSidecar(main: string, directory: string, stack: AsyncDisposa
     health: anyPort,
     steps: [{ directory: join(directory, 'step'), policies: ['deploy-staging'] }],
   }
-  const args = ['--max-semi-space-size=2', main, '--config-json', JSON.stringify(config)]
-  const server = await startServerProcess(args, { ready: /"sidecar started"/, cpu: 0, env: { LOG_LEVEL: 'info' } })
+  const args = [...sidecarFlags, main, '--config-json', JSON.stringify(config)]
+  const server = await startServerProcess(args, {
+    ready: /"sidecar started"/,
+    cpu: 0,
+    env: { ...sidecarEnvironment, LOG_LEVEL: 'info' },
+  })
   const line = JSON.parse(server.line) as { readonly url: string; readonly health_url: string }
   await untilReady(line.health_url)
   return { ...server, port: Number(new URL(line.url).port) }
