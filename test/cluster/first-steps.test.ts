@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { buildBinaries } from './build.ts'
 import { facts, kube } from './harness/cluster.ts'
 import { explainOnFailure } from './harness/pods.ts'
+import { waitFor } from './harness/wait.ts'
 import { helm } from './product/helm.ts'
 import { release, system } from './product/names.ts'
 
@@ -67,6 +68,11 @@ beforeAll(async () => {
   directory = await checkout()
   helmDirectory = (await buildBinaries(['helm'])).helm.directory
   await helm(['uninstall', release, '--namespace', system, '--wait', '--ignore-not-found'])
+  const client = await kube()
+  const team = '/api/v1/namespaces/payments'
+  // What another test left there is not the guide's.
+  if ((await client.find(team)) !== undefined) await client.delete(team)
+  await waitFor('the namespace is new', async () => (await client.find(team)) === undefined, { timeoutMs: 120_000 })
 })
 
 afterAll(async () => {
