@@ -1,4 +1,5 @@
 import { readProcessConfig } from '../core/io/config-file.ts'
+import { endProcess } from '../core/io/end-process.ts'
 import { createLog, parseLogLevel } from '../core/io/log.ts'
 import { createShutdown } from '../core/io/shutdown.ts'
 import { systemClock } from '../core/io/system.ts'
@@ -17,9 +18,9 @@ await main()
 
 async function main(): Promise<void> {
   const unsafe = unsafeEnvironment(process)
-  if (unsafe.length > 0) end(2, `The broker does not start in this environment:\n  ${unsafe.join('\n  ')}`)
+  if (unsafe.length > 0) endProcess(2, `The broker does not start in this environment:\n  ${unsafe.join('\n  ')}`)
   const read = await readProcessConfig(process.argv.slice(2), { schema: brokerConfig, usage, example: exampleConfig })
-  if (read.kind !== 'config') end(read.kind === 'help' ? 0 : 2, read.text)
+  if (read.kind !== 'config') endProcess(read.kind === 'help' ? 0 : 2, read.text)
   const config = read.value
   const log = createLog({ name: 'broker', level: parseLogLevel(process.env['LOG_LEVEL']) })
   const graceMs = (config.shutdownGraceSeconds + 5) * 1000
@@ -31,9 +32,4 @@ async function main(): Promise<void> {
     log.fatal({ err }, 'broker cannot start')
     process.exit(1)
   }
-}
-
-function end(code: number, text: string): never {
-  ;(code === 0 ? process.stdout : process.stderr).write(`${text}\n`)
-  process.exit(code)
 }

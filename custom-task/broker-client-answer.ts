@@ -174,7 +174,7 @@ export function readAuthorizeAnswer(answer: BrokerAnswer): Authorized | NotGrant
 }
 
 /** Judges an answer that is no success; nothing of it is believed but what has the form of an OAuth error. */
-export function readErrorAnswer(answer: BrokerAnswer): NotGranted {
+function readErrorAnswer(answer: BrokerAnswer): NotGranted {
   const parsed = errorBody.safeParse(answer.body)
   if (!parsed.success) return notUnderstood(answer)
   const body = parsed.data

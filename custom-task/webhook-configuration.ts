@@ -15,7 +15,7 @@ export interface ConfigurationOptions {
 }
 
 /** Label of a namespace: `required` fails closed, `disabled` is left alone, everything else fails open. */
-export const injectionLabel = 'tokenbroker.dev/injection'
+const injectionLabel = 'tokenbroker.dev/injection'
 
 /** The API server's patience; ours ends before. */
 const timeoutSeconds = 2

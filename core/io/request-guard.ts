@@ -15,11 +15,7 @@ const singleFields = new Set(['host', 'authorization', 'content-length', 'conten
  *
  * @see RFC 9112 §3.2, §6.1, §6.3
  */
-export function refuseAmbiguous(
-  rawHeaders: readonly string[],
-  target: string,
-  maxHeaders: number,
-): Refusal | undefined {
+function refuseAmbiguous(rawHeaders: readonly string[], target: string, maxHeaders: number): Refusal | undefined {
   if (rawHeaders.length / 2 > maxHeaders) return { status: 431, description: 'Too many header fields' }
   if (!target.startsWith('/')) return { status: 400, description: 'The request target must be a path' }
   const seen = new Map<string, string>()

@@ -24,7 +24,7 @@ export function judgeAnswers(observed: Observed, now: Date): Verdict | undefined
 }
 
 /** The broker's sentence, with the key into the audit stream. */
-export function withExchangeId({ description, exchangeId }: Refused | Unavailable | Pending): string {
+function withExchangeId({ description, exchangeId }: Refused | Unavailable | Pending): string {
   return exchangeId === undefined ? description : `${description} (exchange ${exchangeId})`
 }
 

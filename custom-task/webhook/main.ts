@@ -1,4 +1,5 @@
 import { readProcessConfig } from '../../core/io/config-file.ts'
+import { endProcess } from '../../core/io/end-process.ts'
 import { createLog, parseLogLevel } from '../../core/io/log.ts'
 import { createShutdown } from '../../core/io/shutdown.ts'
 import { exampleConfig, webhookConfig } from './config.ts'
@@ -13,7 +14,7 @@ await main()
 
 async function main(): Promise<void> {
   const read = await readProcessConfig(process.argv.slice(2), { schema: webhookConfig, usage, example: exampleConfig })
-  if (read.kind !== 'config') end(read.kind === 'help' ? 0 : 2, read.text)
+  if (read.kind !== 'config') endProcess(read.kind === 'help' ? 0 : 2, read.text)
   const config = read.value
   const log = createLog({ name: 'webhook', level: parseLogLevel(process.env['LOG_LEVEL']) })
   const shutdown = createShutdown({ host: process, log, graceMs: config.shutdownGraceSeconds * 1000 })
@@ -24,9 +25,4 @@ async function main(): Promise<void> {
     log.fatal({ err }, 'webhook cannot start')
     process.exit(1)
   }
-}
-
-function end(code: number, text: string): never {
-  ;(code === 0 ? process.stdout : process.stderr).write(`${text}\n`)
-  process.exit(code)
 }

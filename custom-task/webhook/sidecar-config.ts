@@ -7,7 +7,7 @@ import type { TokenAsk } from './token-ask.ts'
 export const maxConfigBytes = 120 * 1024
 
 /** Directory of a step in the volume, as the sidecar sees it. */
-export function directoryOf(container: string): string {
+function directoryOf(container: string): string {
   return `${tokenRoot}/${container}`
 }
 

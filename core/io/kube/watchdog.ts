@@ -10,7 +10,7 @@ export interface Watchdog {
 }
 
 /** A stream that was silent for longer than it may be. */
-export class Silence extends Error {
+class Silence extends Error {
   override readonly name = 'Silence'
 }
 
