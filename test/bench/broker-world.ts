@@ -36,7 +36,7 @@ export async function startWorld(pods: number): Promise<BenchWorld> {
 }
 
 /** As the image starts it, and with the heap that Node gives itself in a pod of 512 MiB. */
-const flags = ['--max-semi-space-size=16', '--max-old-space-size=256']
+const flags = ['--max-semi-space-size=16', '--initial-old-space-size=64', '--max-old-space-size=256']
 
 /** Starts the broker as its image does, on free ports, with the default log level: one line for each exchange. */
 export async function startBroker(

@@ -89,7 +89,7 @@ describe('a PipelineRun with a TokenExchange task and a task behind it', () => {
     const ofRun = lines
       .filter(({ subject }) => subject === `${namespace}/${run.metadata.name}`)
       .map(({ type }) => type.split('.').at(-2))
-    expect(ofRun).toEqual(['authorized', 'granted', 'ended'])
+    expect(ofRun).toEqual(['authorized', 'granted', 'revoked', 'ended'])
     expect(JSON.stringify(lines)).not.toMatch(/eyJ[\w-]{10,}\./)
   })
 })
