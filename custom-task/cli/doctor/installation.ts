@@ -18,9 +18,11 @@ const brokerSettings = z.object({
   issuer: z.string(),
   clusters: z.array(z.object({ name: z.string(), issuer: z.string().optional() })).min(1),
 })
+const controllerSettings = z.object({ secretDelivery: z.boolean().default(false) })
 const webhookSettings = z.object({ broker: z.object({ url: z.string(), audience: z.string() }) })
 
 export type BrokerSettings = z.output<typeof brokerSettings>
+export type ControllerSettings = z.output<typeof controllerSettings>
 export type WebhookSettings = z.output<typeof webhookSettings>
 
 const partOf = 'app.kubernetes.io/part-of'
@@ -43,6 +45,11 @@ function ofComponent(objects: readonly KubeObject[], component: Component): read
 /** @throws NotInstalled, and what {@link Site} throws */
 export async function brokerSettingsOf(site: Site): Promise<BrokerSettings> {
   return await settingsOf(site, 'broker', brokerSettings)
+}
+
+/** @throws NotInstalled, and what {@link Site} throws */
+export async function controllerSettingsOf(site: Site): Promise<ControllerSettings> {
+  return await settingsOf(site, 'controller', controllerSettings)
 }
 
 /** @throws NotInstalled, and what {@link Site} throws */

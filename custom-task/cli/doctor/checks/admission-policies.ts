@@ -1,25 +1,34 @@
 import { z } from 'zod'
 import { type Check, fail, listed, ok } from '../check.ts'
-import { labelsOf } from '../installation.ts'
+import { brokerSettingsOf, controllerSettingsOf, labelsOf } from '../installation.ts'
 import { looked } from '../resources.ts'
+import type { Site } from '../site.ts'
 
 const policy = z.object({ failurePolicy: z.string().default('Fail') })
 const binding = z.object({ policyName: z.string(), validationActions: z.array(z.string()).default([]) })
 
-/** ValidatingAdmissionPolicies of the chart: each has to be bound, to refuse, and to refuse also when it cannot judge. */
+/** ValidatingAdmissionPolicies of the chart: each has to be there, to be bound, to refuse, and to refuse also when it cannot judge. */
 export const admissionPolicies: Check = {
   name: 'admission policies',
   async run(site) {
     const isOurs = (labels: Readonly<Record<string, string>>) => labels['app.kubernetes.io/part-of'] === 'tokenbroker'
     const policies = (await site.objects(looked.admissionPolicies)).filter((one) => isOurs(labelsOf(one)))
-    if (policies.length === 0) return ok('The chart that is installed ships none.')
     const bindings = (await site.objects(looked.admissionBindings)).map(({ spec }) => binding.safeParse(spec).data)
+    const names = policies.map(({ metadata }) => metadata.name)
+    const missing = (await expectedNames(site)).filter((name) => !names.includes(name))
     const wrong = policies.flatMap(({ metadata: { name }, spec }) => {
       if (policy.safeParse(spec).data?.failurePolicy !== 'Fail') return [`${name} does not fail closed`]
       const denies = bindings.some((one) => one?.policyName === name && one.validationActions.includes('Deny'))
       return denies ? [] : [`${name} has no binding that denies`]
     })
+    wrong.unshift(...missing.map((name) => `${name} is missing`))
     if (wrong.length > 0) return fail(`${listed(wrong)}.`, 'helm upgrade writes policies and bindings anew.')
-    return ok(`${listed(policies.map(({ metadata }) => metadata.name))}: bound, and failing closed.`)
+    return ok(`${listed(names)}: bound, and failing closed.`)
   },
+}
+
+/** Names of the chart, which names the broker as the release. */
+async function expectedNames(site: Site): Promise<readonly string[]> {
+  const [{ name }, { secretDelivery }] = [await brokerSettingsOf(site), await controllerSettingsOf(site)]
+  return [`${name}-run-revocation`, ...(secretDelivery ? [`${name}-secrets`] : [])]
 }

@@ -301,6 +301,15 @@ const table: readonly Row[] = [
     'warn',
     /something before the webhook/,
   ],
+  ...['tokenbroker-run-revocation', 'tokenbroker-secrets'].map(
+    (name): Row => [
+      `the admission policy ${name} is not there`,
+      (s) => s.kube.objects.delete(looked.admissionPolicies, { name }),
+      'admission policies',
+      'fail',
+      new RegExp(`${name} is missing`),
+    ],
+  ),
   [
     'an admission policy is not bound',
     (s) =>

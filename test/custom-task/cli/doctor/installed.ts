@@ -118,6 +118,7 @@ function createObjects(kube: FakeKube): void {
       data: { [`${component}.yaml`]: JSON.stringify(settings) },
     })
   config('broker', { name: 'tokenbroker', issuer, clusters: [{ name: 'main', issuer: kube.url }] })
+  config('controller', { secretDelivery: true })
   config('webhook', { broker: { url: 'https://tokenbroker.tokenbroker-system.svc', audience: issuer } })
   create({ apiVersion: 'v1', kind: 'ConfigMap', ...own('tokenbroker-ca', 'controller'), data: { 'ca.crt': bundle } })
   create({
@@ -175,6 +176,14 @@ function createObjects(kube: FakeKube): void {
       excludedNamespaces: ['kube-system', system],
     }),
   )
+  for (const policyName of ['tokenbroker-run-revocation', 'tokenbroker-secrets']) {
+    const shared = {
+      apiVersion: 'admissionregistration.k8s.io/v1',
+      metadata: { name: policyName, labels: labels('admission') },
+    }
+    create({ ...shared, kind: 'ValidatingAdmissionPolicy', spec: { failurePolicy: 'Fail' } })
+    create({ ...shared, kind: 'ValidatingAdmissionPolicyBinding', spec: { policyName, validationActions: ['Deny'] } })
+  }
   create({
     apiVersion: 'tokenbroker.dev/v1alpha1',
     kind: 'ClusterTokenProvider',
