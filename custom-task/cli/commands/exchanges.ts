@@ -96,11 +96,16 @@ function createListing(format: (typeof formats)[number], hasHeaders: boolean, { 
   }
 }
 
+/** `granted` of `dev.tokenbroker.exchange.granted.v1`: the outcome of an exchange, and what else happened by its name. */
+function eventOf(type: unknown): string | undefined {
+  return typeof type === 'string' ? type.split('.').at(-2) : undefined
+}
+
 type Column = readonly [header: string, read: (record: AuditRecord) => unknown]
 
 const narrow: readonly Column[] = [
   ['TIME', ({ time }) => time],
-  ['OUTCOME', ({ data }) => data.outcome],
+  ['EVENT', ({ type }) => eventOf(type)],
   ['REASON', ({ data }) => data.reason],
   ['SUBJECT', ({ subject }) => subject],
   ['SERVICEACCOUNT', ({ data }) => data.subject?.service_account],

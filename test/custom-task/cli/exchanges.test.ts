@@ -15,8 +15,8 @@ describe('exchanges', () => {
     const { directory } = await journalOf([started, granted, denied])
 
     expect(await listed(directory)).toEqual([
-      'TIME                       OUTCOME   REASON        SUBJECT               SERVICEACCOUNT   POLICY           SCOPE',
-      '2026-03-01T12:00:00.000Z   info      started       tokenbroker           -                -                -',
+      'TIME                       EVENT     REASON        SUBJECT               SERVICEACCOUNT   POLICY           SCOPE',
+      '2026-03-01T12:00:00.000Z   started   started       tokenbroker           -                -                -',
       '2026-03-01T12:00:00.000Z   granted   granted       payments/release-7    deployer         deploy-staging   deploy:staging read',
       '2026-03-01T12:00:00.000Z   denied    rbac_denied   billing/rollout-pod   deployer         -                deploy:production',
     ])
