@@ -20,11 +20,14 @@ const scopeList = z
   .transform((text) => text.split(' '))
   .pipe(distinct(scope, 64))
 
+/** Policies of one TokenExchange, and so Secrets of one CustomRun. */
+export const maxPolicies = 8
+
 /** What each param takes; contract: The custom task. The keys are the list of what is known. */
 const known = {
   policy: {
-    schema: z.union([name.transform((one) => [one]), distinct(name, 8)]),
-    expects: 'the name of a TokenPolicy, or an array of at most 8 different names',
+    schema: z.union([name.transform((one) => [one]), distinct(name, maxPolicies)]),
+    expects: `the name of a TokenPolicy, or an array of at most ${maxPolicies} different names`,
   },
   audience: { schema: audience, expects: 'one audience, such as https://deploy.example.com' },
   scope: {

@@ -1,5 +1,8 @@
 const bareHost = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+(?::\d{1,5})?|:\d{1,5})$/i
 
+/** A URL's host may hold quotes, dollars and brackets, which shells, the kubelet and readers of netrc take for their own. */
+const plainHostname = /^(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])$/
+
 /**
  * The server that an audience names: an http or https URL, or a host with a dot or a port, which means https.
  *
@@ -7,7 +10,7 @@ const bareHost = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:(?:\.[a-z0-9](?:[a-z0-9-]*[
  */
 export function serverOf(audience: string): URL | undefined {
   const url = URL.parse(bareHost.test(audience) ? `https://${audience}` : audience)
-  const isServer = url !== null && /^https?:$/.test(url.protocol) && url.hostname !== ''
+  const isServer = url !== null && /^https?:$/.test(url.protocol) && plainHostname.test(url.hostname)
   return isServer && url.username + url.password === '' ? url : undefined
 }
 

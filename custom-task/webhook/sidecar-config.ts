@@ -11,13 +11,18 @@ function directoryOf(container: string): string {
   return `${tokenRoot}/${container}`
 }
 
-/** The sidecar's configuration, as text for `--config-json`. @see docs/guides/sidecar.md */
+/**
+ * The sidecar's configuration, as text for `--config-json`. An audience may hold `$(NAME)`, which the kubelet would
+ * expand in an argument, so that the sidecar asked for another than was judged here; JSON can spell the sign otherwise.
+ *
+ * @see docs/guides/sidecar.md
+ */
 export function sidecarConfig(
   steps: readonly StepPlan[],
   { brokerUrl, ca }: Pick<InjectionSettings, 'brokerUrl' | 'ca'>,
   isOptional: boolean,
 ): string {
-  return JSON.stringify({
+  const config = {
     broker: { url: brokerUrl, ca },
     volume: tokenRoot,
     messageFile: terminationLog,
@@ -25,7 +30,8 @@ export function sidecarConfig(
       directory: directoryOf(container),
       policies: tokens.map((token) => policyEntry(token, isOptional)),
     })),
-  })
+  }
+  return JSON.stringify(config).replaceAll('$', String.raw`\u0024`)
 }
 
 /** `undefined` leaves a key out. */

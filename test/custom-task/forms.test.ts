@@ -69,6 +69,18 @@ describe('docker', () => {
   })
 })
 
+describe('a host with signs of shells, variables and quotes', () => {
+  it.each(["https://a';b.example.com", 'https://$(HOME).example.com', 'https://`id`.example.com', 'https://a&b'])(
+    'is no server: %s',
+    (audience) => {
+      for (const name of ['git', 'docker', 'netrc', 'kubeconfig'] as const) {
+        expect(judge(name, audience)).toContain('needs to know the')
+        expect(file(name, audience)).toBeUndefined()
+      }
+    },
+  )
+})
+
 describe('netrc', () => {
   it('knows a host without port and scheme, one word a line', () => {
     expect(file('netrc', 'https://api.example.com:8443/v1')).toBe(

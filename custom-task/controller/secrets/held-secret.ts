@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { CustomRun } from '../../../core/tekton/custom-run.ts'
+import { maxPolicies } from '../../../core/tekton/token-exchange-params.ts'
 
 /** Names of our Secrets: nothing but chance, so that a name tells nobody anything and nobody can be there before us. */
 export const secretNamePattern = /^tokenbroker-[a-z2-7]{26}$/
@@ -39,11 +40,14 @@ export interface MadeSecret extends HeldSecret {
   readonly expiresAt: string
 }
 
-/** What the status notes; entries that we cannot have written are nobody's and left alone. */
+/**
+ * What the status notes; entries that we cannot have written are nobody's and left alone, and so is whatever stands
+ * behind the most that we write: each entry is a request to the API server.
+ */
 export function heldSecrets({ status }: CustomRun): readonly HeldSecret[] {
   const noted = status.extraFields?.['secrets']
   if (!Array.isArray(noted)) return []
-  return noted.flatMap((one) => heldSecret.safeParse(one).data ?? [])
+  return noted.slice(0, maxPolicies).flatMap((one) => heldSecret.safeParse(one).data ?? [])
 }
 
 export function isMade(secret: HeldSecret): secret is MadeSecret {

@@ -350,6 +350,16 @@ describe('mutate', () => {
       ])
     })
 
+    it('reach the sidecar as they were judged, whatever variables the kubelet would expand in its arguments', () => {
+      const asks = [ask('deploy-staging', { audience: 'api://$(KUBERNETES_SERVICE_HOST)', scopes: ['a$$b'] })]
+      const result = inject(tektonPod(), context(asks))
+
+      expect(result.container('tokenbroker').args?.join(' ')).not.toContain('$')
+      expect(parseConfig(result.config()).steps[0]?.policies).toMatchObject([
+        { audience: 'api://$(KUBERNETES_SERVICE_HOST)', scope: ['a$$b'] },
+      ])
+    })
+
     it('join those of annotations, and an equal one is one', () => {
       const pod = annotated({ inject: 'deploy-staging,other' }, { steps: [{ name: 'a' }, { name: 'b' }] })
       const result = inject(pod, context([ask('deploy-staging', { steps: ['b'] }), ask('third', { steps: ['b'] })]))

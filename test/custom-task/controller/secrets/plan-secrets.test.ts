@@ -153,4 +153,11 @@ describe('plan, at the end', () => {
 
     expect(kinds(plan(observeSecret({ pipelineRun: ended }, status), now))).toEqual(['end-run', 'release'])
   })
+
+  it('asks for no more deletions than it can have noted Secrets, however long the list was made', () => {
+    const many = Array.from({ length: 10_000 }, () => made)
+    const steps = plan(observeSecret({ pipelineRun: ended }, succeededWith(many)), now)
+
+    expect(steps[0]).toEqual({ kind: 'delete-secrets', secrets: many.slice(0, 8), remaining: [] })
+  })
 })
