@@ -5,7 +5,7 @@ import { range, row } from './report.ts'
 import type { SidecarFigures } from './sidecar-bench.ts'
 import type { WebhookFigures } from './webhook-bench.ts'
 
-export function printSteps({ steps, issue, floor, coldMore }: StepFigures, pods: number): void {
+export function printSteps({ steps, issue, floor, garbage, coldMore }: StepFigures, pods: number): void {
   console.log(`\nSteps of one exchange: microseconds of processor time, caches warm, tokens of ${pods} pods`)
   const us = (value: number) => value.toFixed(1)
   for (const [name, value] of Object.entries(steps)) console.log(row(name, us(value)))
@@ -21,6 +21,8 @@ export function printSteps({ steps, issue, floor, coldMore }: StepFigures, pods:
   console.log(row('all of it, ES256', ...whole('ES256')))
   console.log('  Not in it: HTTP, the disk, garbage collection.')
   console.log(row('more for a pod not seen for 10 s', us(coldMore), 'TokenReview, RBAC, run'))
+  console.log('\nGarbage of the same steps: KiB allocated by one call')
+  for (const [name, value] of Object.entries(garbage)) console.log(row(name, value.toFixed(1)))
 }
 
 export function printJournal({ durable, memory }: JournalFigures): void {

@@ -1,6 +1,7 @@
 import { generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { getHeapStatistics } from 'node:v8'
 import { type ExchangeWalk, startExchangeWalk, stepNames } from './exchange-walk.ts'
 
 /**
@@ -15,6 +16,8 @@ const [directory = '', kubeUrl = '', issuerUrl = ''] = process.argv.slice(2)
 export interface StepFigures {
   readonly steps: Readonly<Record<string, number>>
   readonly issue: Readonly<Record<'RS256' | 'ES256', number>>
+  /** KiB that one call of each step allocates: all of it is garbage soon, and neighbours do not disturb the figure. */
+  readonly garbage: Readonly<Record<string, number>>
   /** What a pod costs more whose last exchange was so long ago that the API server is asked about it again. */
   readonly coldMore: number
   /** What the cryptography of an exchange costs whoever does it. */
@@ -39,12 +42,32 @@ async function microseconds(calls: number, call: (at: number) => unknown): Promi
   return Math.min(...series)
 }
 
+/** Compiled code allocates less than interpreted code, so only warm steps are to be measured. */
+async function allocatedKiB(calls: number, call: (at: number) => unknown): Promise<number> {
+  const before = getHeapStatistics().total_allocated_bytes
+  for (let at = 0; at < calls; at += 1) {
+    const result = call(at)
+    if (result instanceof Promise) await result
+  }
+  return (getHeapStatistics().total_allocated_bytes - before) / calls / 1024
+}
+
+async function garbageOf(walk: ExchangeWalk): Promise<StepFigures['garbage']> {
+  const garbage: Record<string, number> = {}
+  for (const [name, step] of Object.entries(walk.steps)) garbage[name] = await allocatedKiB(4000, step)
+  garbage['issue the token, RS256'] = await allocatedKiB(1000, walk.issueRs256)
+  garbage['issue the token, ES256'] = await allocatedKiB(1000, walk.issueEs256)
+  return garbage
+}
+
 async function stepFigures(walk: ExchangeWalk): Promise<StepFigures> {
   const steps: Record<string, number> = {}
   for (const [name, step] of Object.entries(walk.steps)) steps[name] = await microseconds(4000, step)
+  const issue = { RS256: await microseconds(1000, walk.issueRs256), ES256: await microseconds(4000, walk.issueEs256) }
   return {
     steps,
-    issue: { RS256: await microseconds(1000, walk.issueRs256), ES256: await microseconds(4000, walk.issueEs256) },
+    issue,
+    garbage: await garbageOf(walk),
     coldMore: (await microseconds(50, walk.coldPod)) - warmPod(steps),
     floor: await floor(),
   }
