@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { apply, facts, kube } from './harness/cluster.ts'
+import { apply, createToken, facts, kube } from './harness/cluster.ts'
 import type { KubeObject } from './harness/kube.ts'
 import { loginAs } from './harness/login.ts'
 import { explainOnFailure, outcomeOf, waitForPod, waitForRun } from './harness/pods.ts'
@@ -247,6 +248,25 @@ describe.runIf(ownRig)('tokenbroker revoke --run', () => {
     expect(await revoke(run, revoker)).toMatchObject({ code: 0 })
     expect(await annotate(null)).toMatch(/does not come back/)
     await cancel(run)
+  })
+
+  test('takes no name on a TaskRun that only says it was made by a PipelineRun', async () => {
+    const maker = { apiGroups: ['tekton.dev'], resources: ['taskruns'], verbs: ['create'] }
+    await loginAs(namespace, 'carol')
+    await apply(personWith('carol', [maker]))
+    const token = await createToken(namespace, 'carol')
+    const owner = {
+      apiVersion: 'tekton.dev/v1',
+      kind: 'PipelineRun',
+      name: 'none',
+      uid: randomUUID(),
+      controller: true,
+    }
+    const { metadata, ...rest } = taskRun(0)
+    const annotations = { 'tokenbroker.dev/revoked-by': 'somebody-else' }
+    const forged = { ...rest, metadata: { ...metadata, annotations, ownerReferences: [owner] } }
+
+    await expect((await kube()).create(forged, { token })).rejects.toThrow(/takes your own user name/)
   })
 
   test('leaves a pipeline going: tasks behind it start', async () => {

@@ -178,6 +178,7 @@ describe('admission', () => {
     expect(await patch({ data: { token: 'eA==' } })).toMatch(/controller/)
     expect(await patch({ metadata: { labels: { 'tokenbroker.dev/deliver': null } } })).toMatch(/controller/)
     expect(await patch({ metadata: { ownerReferences: [] } })).toMatch(/controller/)
+    expect(await patch({ immutable: true })).toMatch(/controller/)
     await cancel(run)
     await waitForRun(run)
   })
