@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { apiGroupVersion } from '../crd/kind.ts'
+import { apiGroup, apiGroupVersion } from '../crd/kind.ts'
 import { conditions, isDone, list, metadata, optional, param, time } from './fields.ts'
 
 /** Kind that a `taskRef` names to reach this product. */
@@ -56,10 +56,30 @@ export function parseCustomRun(object: unknown): CustomRun | undefined {
  * Whether the CustomRun asks for a TokenExchange, by reference or by (refused) embedded spec.
  * With both or neither it is nobody's, and left alone.
  */
-export function isOurs({ spec }: CustomRun): boolean {
-  if ((spec.customRef === undefined) === (spec.customSpec === undefined)) return false
-  const type = spec.customRef ?? spec.customSpec
+export function isOurs(customRun: CustomRun): boolean {
+  const type = typeOf(customRun)
   return type?.apiVersion === apiGroupVersion && type.kind === tokenExchangeKind
+}
+
+/** Whether the CustomRun names something else in our API group: nobody will ever answer it, and its run would hang. */
+export function isMistaken(customRun: CustomRun): boolean {
+  const group = typeOf(customRun)?.apiVersion?.split('/')[0]
+  return group === apiGroup && !isOurs(customRun)
+}
+
+function typeOf({ spec }: CustomRun) {
+  if ((spec.customRef === undefined) === (spec.customSpec === undefined)) return undefined
+  return spec.customRef ?? spec.customSpec
+}
+
+/** What to write instead, for a CustomRun that {@link isMistaken}. */
+export function mistakeOf(customRun: CustomRun): string {
+  const type = typeOf(customRun)
+  if (type?.apiVersion !== apiGroupVersion) {
+    return `This version of ${apiGroup} does not have that apiVersion: ${apiGroupVersion} is meant, kind ${tokenExchangeKind}`
+  }
+  const kind = /^[A-Za-z]{1,63}$/.test(type.kind ?? '') ? `kind ${type.kind}` : 'such kind'
+  return `${apiGroupVersion} has no ${kind}: ${tokenExchangeKind} is meant`
 }
 
 export function isCustomRunDone(customRun: CustomRun): boolean {

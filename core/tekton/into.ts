@@ -5,6 +5,7 @@ import {
   type PipelineTask,
   pipelineTaskNamed,
 } from './pipeline-spec.ts'
+import { unknownStep } from './pipeline-task-steps.ts'
 import { referencedTasks } from './result-references.ts'
 import type { TokenExchangeParams } from './token-exchange-params.ts'
 
@@ -47,10 +48,14 @@ export function resolveInto(spec: PipelineSpec, taskName: string, params: TokenE
   const problems = [
     ...tasks.flatMap((name) => intoProblems(spec, { name, taskName, after })),
     ...stepProblems(tasks, params.steps ?? []),
+    ...(params.steps ?? []).flatMap((step) => unknownStep(pipelineTaskNamed(spec, step.task), step.step)),
   ]
   if (tasks.length === 0) problems.push(nobodyBehind(spec, { taskName, after }))
   return problems.length === 0 ? { ok: true, tasks } : { ok: false, problems }
 }
+
+/** A sentence holds no more. */
+const maxListed = 32
 
 interface Place {
   readonly name: string
@@ -60,13 +65,19 @@ interface Place {
 
 function intoProblems(spec: PipelineSpec, { name, taskName, after }: Place): readonly string[] {
   const task = pipelineTaskNamed(spec, name)
-  if (task === undefined) return [`param into names ${name}, which is no task of the pipeline`]
+  if (task === undefined)
+    return [`param into names ${name}, which is no task of the pipeline${itsTasks(spec, taskName)}`]
   if (!after.has(name)) {
     return [`task ${name} does not run after ${taskName}: add runAfter: [${taskName}] to task ${name}`]
   }
   if (isCustomTask(task)) return [`task ${name} is a custom task and runs no pod: leave it out of into`]
   if (!isChildPipeline(task)) return []
   return [`task ${name} is a pipeline of its own: put a TokenExchange task into that pipeline and leave it out of into`]
+}
+
+function itsTasks(spec: PipelineSpec, taskName: string): string {
+  const names = all(spec).flatMap(({ name }) => (name !== taskName && runsPod(spec, name) ? [name] : []))
+  return names.length === 0 ? '' : `: its tasks are ${names.slice(0, maxListed).join(', ')}`
 }
 
 function stepProblems(tasks: readonly string[], steps: readonly { readonly task: string }[]): readonly string[] {

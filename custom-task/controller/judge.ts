@@ -1,4 +1,4 @@
-import { cancelledSpecStatus } from '../../core/tekton/custom-run.ts'
+import { cancelledSpecStatus, isMistaken, mistakeOf } from '../../core/tekton/custom-run.ts'
 import { resolveInto } from '../../core/tekton/into.ts'
 import { sameSpec } from '../../core/tekton/pinning.ts'
 import { pipelineTaskOfChild } from '../../core/tekton/pipeline-run.ts'
@@ -16,6 +16,7 @@ type Check = (observed: Observed, now: Date) => Verdict | undefined
 const checks: readonly Check[] = [
   isCancelled,
   isRunOver,
+  isAnotherKind,
   isSpecChanged,
   isBetweenAttempts,
   isTimedOut,
@@ -57,6 +58,10 @@ function isRunOver({ owner }: Observed): Verdict | undefined {
   if (!hasRunEnded(owner)) return undefined
   if (owner.kind === 'present' && revokedBy(owner.pipelineRun.metadata) !== undefined) return failed('Denied', revoked)
   return failed('CustomRunCancelled', 'The PipelineRun has ended, so nothing is exchanged for it: start a new run')
+}
+
+function isAnotherKind({ customRun }: Observed): Verdict | undefined {
+  return isMistaken(customRun) ? failed('InvalidParams', mistakeOf(customRun)) : undefined
 }
 
 function isSpecChanged({ customRun, specHash }: Observed): Verdict | undefined {

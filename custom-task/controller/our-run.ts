@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../../core/audit/canonical-json.ts'
 import type { KubeObject } from '../../core/io/kube/api.ts'
-import { type CustomRun, isOurs, parseCustomRun } from '../../core/tekton/custom-run.ts'
+import { type CustomRun, isMistaken, isOurs, parseCustomRun } from '../../core/tekton/custom-run.ts'
 
-/** A CustomRun of ours as it was read or written last. */
+/** A CustomRun of ours, or one that means to be, as it was read or written last. */
 export interface OurRun {
   readonly customRun: CustomRun
   readonly resourceVersion: string
@@ -13,7 +13,7 @@ export interface OurRun {
 /** @returns undefined for a CustomRun of another custom task, or one that does not have the shape of any */
 export function readOurRun(object: KubeObject): OurRun | undefined {
   const customRun = parseCustomRun(object)
-  if (customRun === undefined || !isOurs(customRun)) return undefined
+  if (customRun === undefined || !(isOurs(customRun) || isMistaken(customRun))) return undefined
   return { customRun, resourceVersion: object.metadata.resourceVersion, specHash: hashSpec(object.spec) }
 }
 

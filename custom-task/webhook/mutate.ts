@@ -2,6 +2,7 @@ import type { AdmittedPod, PodContainer } from './admitted-pod.ts'
 import type { Origin } from './gather.ts'
 import { isInjectedAlready } from './injected-already.ts'
 import { type ChangedStep, type PatchOperation, patchOf } from './json-patch.ts'
+import { annotationPrefix } from './names.ts'
 import { ourParts } from './our-containers.ts'
 import { asksByAnnotation, isOptedOut, maxTokens, type PodWishes, readWishes } from './pod-annotations.ts'
 import type { KnownPolicies } from './policy-facts.ts'
@@ -11,6 +12,7 @@ import { maxConfigBytes, sidecarConfig } from './sidecar-config.ts'
 import { changeStep } from './step-changes.ts'
 import { planSteps, type StepPlan } from './steps.ts'
 import { type Complaint, mergeAsks, type TokenAsk } from './token-ask.ts'
+import { meansToAsk } from './unknown-annotations.ts'
 import { collisions, exposures, holdsOurNames } from './unsafe-pod.ts'
 
 /** What is to become of a pod. */
@@ -61,7 +63,8 @@ function readAsked(pod: AdmittedPod, origin: Origin): Asked | undefined {
   const { annotations } = pod.metadata
   if (isOptedOut(annotations)) return undefined
   const fromPipeline = origin.kind === 'known' ? origin.fromPipeline : { asks: [], complaints: [] }
-  const isAsked = asksByAnnotation(annotations) || fromPipeline.asks.length + fromPipeline.complaints.length > 0
+  const isAskedHere = asksByAnnotation(annotations) || meansToAsk(annotations)
+  const isAsked = isAskedHere || fromPipeline.asks.length + fromPipeline.complaints.length > 0
   if (!isAsked) return undefined
 
   const wishes = readWishes(annotations)
@@ -118,5 +121,7 @@ function changedSteps(containers: readonly PodContainer[], steps: readonly StepP
 
 function refused(complaints: readonly Complaint[]): Mutation {
   const text = [...new Set(complaints)].join('; ').slice(0, maxSentenceLength)
-  return { kind: 'refused', sentence: `${text.charAt(0).toUpperCase()}${text.slice(1)}` }
+  // The name of an annotation is spelt as it is, also where it begins the sentence.
+  const first = text.startsWith(annotationPrefix) ? text.charAt(0) : text.charAt(0).toUpperCase()
+  return { kind: 'refused', sentence: `${first}${text.slice(1)}` }
 }

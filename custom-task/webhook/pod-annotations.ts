@@ -1,8 +1,10 @@
 import { name } from '../../core/crd/fields.ts'
 import { parseSecondsOrDuration } from '../../core/duration.ts'
 import { isPresetName, type PresetName, presetNames } from '../presets.ts'
+import { injectMistake } from './inject-mistake.ts'
 import { annotationPrefix } from './names.ts'
 import type { Complaint, TokenAsk } from './token-ask.ts'
+import { unknownAnnotations } from './unknown-annotations.ts'
 
 /** A form in which a token is presented: of the token with this name, or of the only one. */
 export interface AskedForm {
@@ -41,7 +43,7 @@ export function asksByAnnotation(annotations: Annotations): boolean {
 
 /** Reads `tokenbroker.dev/*`; what cannot be read is complained about, all at once. */
 export function readWishes(annotations: Annotations): PodWishes {
-  const complaints: Complaint[] = []
+  const complaints: Complaint[] = [...unknownAnnotations(annotations)]
   const read = <T>(key: string, parse: (text: string) => T | undefined, expects: string): T | undefined => {
     const text = annotationValue(annotations, key)
     if (text === undefined || text === '') return undefined
@@ -49,9 +51,11 @@ export function readWishes(annotations: Annotations): PodWishes {
     if (value === undefined) complaints.push(`annotation ${annotationPrefix}${key} must be ${expects}`)
     return value
   }
+  const mistake = injectMistake(annotationValue(annotations, 'inject') ?? '')
+  const policies = `different policies, each as policy or alias=policy, separated by commas${mistake ? `: ${mistake}` : ''}`
   const forms = `${presetNames.join(', ')}, or name=form where there are several tokens`
   return {
-    asks: read('inject', parseAsks, 'different policies, each as policy or alias=policy, separated by commas') ?? [],
+    asks: read('inject', parseAsks, policies) ?? [],
     steps: read('steps', parseSteps, 'names of steps, separated by commas'),
     forms: read('as', parseForms, `one or more of ${forms}`) ?? [],
     isOptional: read('optional', parseBoolean, '"true" or "false"') ?? false,

@@ -1,3 +1,4 @@
+import { annotationPrefix } from './names.ts'
 import type { PodWishes } from './pod-annotations.ts'
 import type { KnownPolicies } from './policy-facts.ts'
 import { providerKind } from './provider-kinds.ts'
@@ -10,9 +11,11 @@ export function withForms(asks: readonly TokenAsk[], forms: PodWishes['forms']):
     if (token === undefined) {
       return asks.length === 1
         ? []
-        : [`annotation as does not say which token is for ${preset}: write ${names[0]}=${preset}`]
+        : [`${annotationPrefix}as does not say which token is for ${preset}: write ${names[0]}=${preset}`]
     }
-    return names.includes(token) ? [] : [`annotation as names token ${token}: the pod asks for ${names.join(', ')}`]
+    return names.includes(token)
+      ? []
+      : [`${annotationPrefix}as names token ${token}: the pod asks for ${names.join(', ')}`]
   })
   const formed = asks.map((ask) => {
     const own = forms.filter(({ token }) => token === undefined || token === ask.name).map(({ preset }) => preset)

@@ -116,13 +116,42 @@ describe('resolveInto', () => {
   it.each([
     ['runs beside', ['build'], 'task build does not run after token: add runAfter: [token] to task build'],
     ['is the exchange itself', ['token'], 'task token does not run after token'],
-    ['does not exist', ['nowhere'], 'param into names nowhere, which is no task of the pipeline'],
+    [
+      'does not exist',
+      ['nowhere'],
+      'param into names nowhere, which is no task of the pipeline: its tasks are build, deploy',
+    ],
     ['runs no pod', ['gate'], 'task gate is a custom task and runs no pod: leave it out of into'],
     ['is a pipeline', ['child'], 'put a TokenExchange task into that pipeline and leave it out of into'],
   ])('refuses a task that %s', (_, into, expected) => {
     const resolved = resolveInto(pipeline([build, deploy, gate, child]), 'token', { ...params, into })
 
     expect(resolved.ok ? '' : resolved.problems.join('; ')).toContain(expected)
+  })
+
+  describe('with steps that the pipeline itself holds', () => {
+    const long = 'x'.repeat(60)
+    const embedded = (names: readonly (string | undefined)[]) =>
+      pipeline([{ ...deploy, taskRef: undefined, taskSpec: { steps: names.map((name) => ({ name })) } }])
+
+    it.each([
+      ['is there', ['one', 'two'], 'two', []],
+      ['has no name', ['one', undefined], 'unnamed-1', []],
+      ['is cut by Tekton', [long], long.slice(0, 58), []],
+      ['has a name of params', ['$(params.name)'], 'two', []],
+      ['is not there', ['one', 'two'], 'twoo', ['task deploy has no step twoo: its steps are one, two']],
+      ['has no name of a step', ['one'], 'a.b', ['task deploy has no such step: its steps are one']],
+    ])('judges a step that %s', (_, names, step, problems) => {
+      const resolved = resolveInto(embedded(names), 'token', { ...params, steps: [{ task: 'deploy', step }] })
+
+      expect(resolved.ok ? [] : resolved.problems).toEqual(problems)
+    })
+
+    it('leaves the steps of a referenced Task to the webhook', () => {
+      const steps = [{ task: 'deploy', step: 'twoo' }]
+
+      expect(resolveInto(pipeline([deploy]), 'token', { ...params, steps }).ok).toBe(true)
+    })
   })
 
   it('refuses steps of a task that gets no token', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { isCustomRunDone, isOurs, parseCustomRun } from '../../../core/tekton/custom-run.ts'
+import { isCustomRunDone, isMistaken, isOurs, parseCustomRun } from '../../../core/tekton/custom-run.ts'
 import {
   effectiveServiceAccount,
   hasPipelineRunEnded,
@@ -56,6 +56,18 @@ describe('isOurs', () => {
     ['another kind', { customRef: { ...ref, kind: 'ApprovalTask' } }, false],
   ])('%s: %s is %s', (_, spec, expected) => {
     expect(isOurs(present(parseCustomRun(customRunObject({ spec }))))).toBe(expected)
+  })
+
+  it.each([
+    ['our reference', { customRef: ref }, false],
+    ['another version of our group', { customRef: { ...ref, apiVersion: 'tokenbroker.dev/v1' } }, true],
+    ['our group without a version', { customRef: { ...ref, apiVersion: 'tokenbroker.dev' } }, true],
+    ['another kind of our group', { customRef: undefined, customSpec: { ...ref, kind: 'TokenExchang' } }, true],
+    ['a group that ends like ours', { customRef: { ...ref, apiVersion: 'not.tokenbroker.dev/v1' } }, false],
+    ['a group that begins like ours', { customRef: { ...ref, apiVersion: 'tokenbroker.dev.org/v1' } }, false],
+    ['both', { customRef: { ...ref, kind: 'x' }, customSpec: ref }, false],
+  ])('takes %s for a mistake: %s is %s', (_, spec, expected) => {
+    expect(isMistaken(present(parseCustomRun(customRunObject({ spec }))))).toBe(expected)
   })
 })
 

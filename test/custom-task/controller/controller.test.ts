@@ -194,6 +194,21 @@ describe('the controller', () => {
     expect(attempts).toBe(2)
   })
 
+  it('fails a CustomRun of a kind that our API group does not have, and asks nobody', async () => {
+    await using world = await createWorld()
+    await using _ = await startController(world)
+    world.startRun()
+    const customRef = { apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'TokenExchang', name: 'deploy-staging' }
+    world.makeChild({ spec: { customRef } })
+
+    expect(conditionOf(await world.customRunWhen(isDone))).toMatchObject({
+      status: 'False',
+      reason: 'InvalidParams',
+      message: 'tokenbroker.dev/v1alpha1 has no kind TokenExchang: TokenExchange is meant',
+    })
+    expect(world.broker.requests).toEqual([])
+  })
+
   it('leaves the CustomRuns of other custom tasks alone', async () => {
     await using world = await createWorld()
     await using _ = await startController(world)

@@ -115,6 +115,16 @@ describe('plan, before the broker is asked', () => {
     ['an unknown param', { customRun: { spec: { params: [{ name: 'polcy', value: 'a' }] } } }, 'Unknown param polcy'],
     ['standing alone', { pipelineRun: 'none' as const }, 'make it a task of a Pipeline'],
     [
+      'another kind of our group',
+      { customRun: { spec: { customRef: { ...tokenTask.taskRef, kind: 'TokenExchang' } } } },
+      'tokenbroker.dev/v1alpha1 has no kind TokenExchang: TokenExchange is meant',
+    ],
+    [
+      'another version of our group',
+      { customRun: { spec: { customRef: { ...tokenTask.taskRef, apiVersion: 'tokenbroker.dev/v1' } } } },
+      'tokenbroker.dev/v1alpha1 is meant, kind TokenExchange',
+    ],
+    [
       'nothing behind it',
       { pipelineRun: { status: { pipelineSpec: { tasks: [tokenTask, { name: 'deploy' }] } } } },
       'add runAfter: [token]',

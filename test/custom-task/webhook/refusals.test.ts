@@ -160,22 +160,75 @@ describe('pods that are refused', () => {
     ['a file of ours', { inject: 'key' }, 'tokenbroker.dev/inject must be'],
     ['a socket of ours', { inject: 'sidecar.sock=deploy' }, 'tokenbroker.dev/inject must be'],
     ['capitals', { inject: 'Deploy' }, 'tokenbroker.dev/inject must be'],
-    ['one name twice', { inject: 'a,a' }, 'different policies'],
-    ['one alias twice', { inject: 'x=a,x=b' }, 'different policies'],
+    ['one name twice', { inject: 'a,a' }, 'separated by commas: policy a is given twice'],
+    ['one alias twice', { inject: 'x=a,x=b' }, 'separated by commas: alias x is given twice'],
+    ['a capital alias', { inject: 'A=x' }, 'A is no name: lowercase letters, digits, - and .'],
+    ['spaces for commas', { inject: 'x y' }, 'separate policies by commas'],
     ['nothing between commas', { inject: 'a,,b' }, 'tokenbroker.dev/inject must be'],
     ['two equals signs', { inject: 'a=b=c' }, 'tokenbroker.dev/inject must be'],
     ['65 policies', { inject: Array.from({ length: 65 }, (_, i) => `p${i}`).join() }, 'tokenbroker.dev/inject must be'],
     ['no step', { inject: 'a', steps: 'nowhere' }, 'the task has no step nowhere: its steps are rollout'],
     ['steps with slashes', { inject: 'a', steps: 'deploy/rollout' }, 'tokenbroker.dev/steps must be'],
     ['an unknown form', { inject: 'a', as: 'svn' }, 'tokenbroker.dev/as must be one or more of git, docker, netrc'],
-    ['a form of an unknown token', { inject: 'a', as: 'b=git' }, 'annotation as names token b: the pod asks for a'],
-    ['a form of one of two', { inject: 'a,b', as: 'git' }, 'does not say which token is for git: write a=git'],
+    [
+      'a form of an unknown token',
+      { inject: 'a', as: 'b=git' },
+      'tokenbroker.dev/as names token b: the pod asks for a',
+    ],
+    [
+      'a form of one of two',
+      { inject: 'a,b', as: 'git' },
+      'tokenbroker.dev/as does not say which token is for git: write a=git',
+    ],
     ['one variable twice', { inject: 'a,b', as: 'a=docker,b=docker' }, 'two values of DOCKER_CONFIG'],
     ['a truth that is none', { inject: 'a', optional: 'yes' }, 'tokenbroker.dev/optional must be "true" or "false"'],
     ['no time', { inject: 'a', wait: 'soon' }, 'tokenbroker.dev/wait must be seconds (60) or a Go duration (1m30s)'],
     ['too long a time', { inject: 'a', wait: '2h' }, 'at most 1h'],
   ])('ask with %s', (_, annotations, mend) => {
     expect(sentence(annotated(annotations)).toLowerCase()).toContain(mend.toLowerCase())
+  })
+
+  it.each([
+    [{ inject: 'a', step: 'show' }, 'step: did you mean tokenbroker.dev/steps?'],
+    [{ inject: 'a', Steps: 'show' }, 'Steps: did you mean tokenbroker.dev/steps?'],
+    [{ inject: 'a', optonal: 'true' }, 'optonal: did you mean tokenbroker.dev/optional?'],
+    [{ injekt: 'a' }, 'injekt: did you mean tokenbroker.dev/inject?'],
+    [
+      { inject: 'a', environment: 'x' },
+      `environment: known are ${['inject', 'steps', 'as', 'optional', 'wait'].map((key) => `tokenbroker.dev/${key}`).join(', ')}`,
+    ],
+  ])('have a key that is no annotation of ours: %o', (annotations, mend) => {
+    expect(sentence(annotated(annotations))).toBe(`No such annotation tokenbroker.dev/${mend}`)
+  })
+
+  it('get a token from the pipeline, and have a key that is no annotation of ours', () => {
+    expect(sentence(annotated({ step: 'rollout' }), context([ask('t')]))).toBe(
+      'No such annotation tokenbroker.dev/step: did you mean tokenbroker.dev/steps?',
+    )
+  })
+
+  it('do not hear a key that may be a credential', () => {
+    const text = sentence(annotated({ inject: 'a', 'eyJhbGciOiJSUzI1NiJ9.SECRET': '' }))
+
+    expect(text).toMatch(/^No such annotation tokenbroker.dev\/\(a key\): known are /)
+  })
+
+  it('keep what the product and Tekton write, and keys of others', () => {
+    const annotations = {
+      ...asked,
+      'tokenbroker.dev/revoked-by': 'jane',
+      'tokenbroker.dev/injected': 'true',
+      'tekton.dev/step': 'x',
+      'nottokenbroker.dev/step': 'x',
+    }
+
+    expect(sentence(tektonPod({ annotations }))).toBe('injected')
+  })
+
+  it('may say what they like where they ask for nothing', () => {
+    for (const annotations of [{ step: 'a' }, { inject: '', step: 'a' }]) {
+      expect(sentence(annotated(annotations))).toBe('untouched')
+    }
   })
 
   it('hear everything that is wrong at once, and none of what they wrote', () => {
