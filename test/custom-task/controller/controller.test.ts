@@ -201,10 +201,11 @@ describe('the controller', () => {
     const customRef = { apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'TokenExchang', name: 'deploy-staging' }
     world.makeChild({ spec: { customRef } })
 
-    expect(conditionOf(await world.customRunWhen(isDone))).toMatchObject({
-      status: 'False',
-      reason: 'InvalidParams',
-      message: 'tokenbroker.dev/v1alpha1 has no kind TokenExchang: TokenExchange is meant',
+    const done = await world.customRunWhen(isDone)
+
+    expect(conditionOf(done)).toBe('False InvalidParams')
+    expect(done.status).toMatchObject({
+      conditions: [{ message: 'tokenbroker.dev/v1alpha1 has no kind TokenExchang: TokenExchange is meant' }],
     })
     expect(world.broker.requests).toEqual([])
   })
