@@ -52,6 +52,8 @@ function translateKeyword(keyword: string, value: unknown, path: string): Struct
   if (kept.has(keyword)) return { [keyword]: value }
   switch (keyword) {
     case 'properties':
+      // The API server drops an empty one, and whoever applies the file again would conflict with what it kept.
+      if (Object.keys(value as JsonSchema).length === 0) return {}
       return { properties: mapValues(value as JsonSchema, (field, name) => translate(field, `${path}.${name}`)) }
     case 'items':
       return { items: translate(value as JsonSchema, `${path}[]`) }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
+import { z } from 'zod'
 import { readmeText } from '../../charts/generate.ts'
 import { type ValueSchema, valuesOf, valuesTable } from '../../charts/values-table.ts'
 
@@ -9,6 +10,13 @@ const folder = join(import.meta.dirname, '../../charts')
 const read = (name: string) => readFileSync(join(folder, name), 'utf8')
 const schema = JSON.parse(read('values.schema.json')) as ValueSchema
 const values: unknown = parse(read('values.yaml'), { version: '1.1' })
+
+const patterned = z.object({ pattern: z.string() })
+const issuerSchema = z.object({
+  properties: z.object({
+    issuer: z.object({ properties: z.object({ url: patterned, scopes: z.object({ items: patterned }) }) }),
+  }),
+})
 
 /** Every schema of the file, with where it stands. */
 function schemasBelow(node: unknown, path: string): readonly { readonly path: string; readonly schema: ValueSchema }[] {
@@ -52,6 +60,34 @@ describe('values.schema.json', () => {
     const used = new Set([...read('values.schema.json').matchAll(/"#\/\$defs\/(\w+)"/g)].map(([, name]) => name))
 
     expect([...used].toSorted()).toEqual(Object.keys(schema.$defs ?? {}).toSorted())
+  })
+})
+
+describe('what the schema takes for the issuer', () => {
+  const { url, scopes } = issuerSchema.parse(schema).properties.issuer.properties
+
+  it.each([
+    ['', true],
+    ['https://tokens.example.com', true],
+    ['https://tokens.example.com:8443/a/b', true],
+    ['http://127.0.0.1:8080', true],
+    ['http://localhost', true],
+    ['http://[::1]:8080/a', true],
+    ['http://tokens.example.com', false],
+    ['http://127.0.0.1.example.com', false],
+    ['http://localhost.example.com', false],
+    ['http://localhost@example.com', false],
+    ['https://tokens.example.com/', false],
+    ['https://tokens.example.com?a', false],
+  ])('as URL %j: %s', (value, isTaken) => {
+    expect(new RegExp(url.pattern, 'u').test(value)).toBe(isTaken)
+  })
+
+  it('is scopes as the CustomResourceDefinition has them', () => {
+    const definition = read('crds/clustertokenproviders.tokenbroker.dev.yaml')
+
+    expect(definition).toContain(`pattern: ${scopes.items.pattern}\n`)
+    expect(new RegExp(scopes.items.pattern, 'u').test('a b')).toBe(false)
   })
 })
 

@@ -205,6 +205,12 @@ describe('values that cannot be', () => {
     ['a number that is a word', { webhook: { replicas: 'two' } }, /webhook\/replicas.*got string/],
     ['audiences without scopes', { issuer: { audiences: ['https://a.example.com'] } }, /issuer\/scopes.*minItems/],
     ['an issuer with a slash at its end', { issuer: { url: 'https://a.example.com/' } }, /issuer\/url/],
+    ['an issuer over plain http', { issuer: { url: 'http://a.example.com' } }, /issuer\/url/],
+    [
+      'a scope that is two',
+      { issuer: { audiences: ['https://a.example.com'], scopes: ['a b'] } },
+      /issuer\/scopes\/0.*pattern/,
+    ],
     [
       'existing certificates without a Secret',
       { certificates: { source: 'existing' } },

@@ -1,7 +1,7 @@
 import { type Command, type CommandContext, choice, exitCodes, text, UsageError } from '../command.ts'
 import { checks } from '../doctor/checks.ts'
 import { openSite } from '../doctor/open-site.ts'
-import { type Result, runChecks } from '../doctor/run-checks.ts'
+import { absence, type Result, runChecks } from '../doctor/run-checks.ts'
 import { printable } from '../printable.ts'
 
 export const doctor: Command = {
@@ -42,7 +42,7 @@ export const doctor: Command = {
       const results: Result[] = []
       for await (const result of runChecks(checks, site, context.signal)) {
         results.push(result)
-        if (format === 'table') printLine(result, context)
+        if (format === 'table' && result.absent === undefined) printLine(result, context)
       }
       if (format === 'json')
         context.out(
@@ -52,7 +52,7 @@ export const doctor: Command = {
             2,
           ),
         )
-      else printSum(results, context)
+      else printEnd(results, context)
       return results.some(({ finding }) => finding.status === 'fail') ? exitCodes.failed : exitCodes.ok
     } finally {
       await close()
@@ -67,7 +67,11 @@ function printLine({ check, finding }: Result, { out }: CommandContext): void {
   if (finding.status !== 'ok') out(`${' '.repeat(width + 8)}-> ${printable(finding.mend)}`)
 }
 
-function printSum(results: readonly Result[], { out }: CommandContext): void {
-  const count = (status: string) => results.filter(({ finding }) => finding.status === status).length
-  out(`${count('ok')} ok, ${count('warn')} to look at, ${count('fail')} wrong.`)
+/** Where nothing is installed, most checks have nothing to look at: one line for all, and one in the sum. */
+function printEnd(results: readonly Result[], context: CommandContext): void {
+  const folded = absence(results)
+  if (folded !== undefined) printLine(folded, context)
+  const printed = [...results.filter(({ absent }) => absent === undefined), ...(folded === undefined ? [] : [folded])]
+  const count = (status: string) => printed.filter(({ finding }) => finding.status === status).length
+  context.out(`${count('ok')} ok, ${count('warn')} to look at, ${count('fail')} wrong.`)
 }

@@ -25,6 +25,16 @@ export function fail(found: string, mend: string): Finding {
   return { status: 'fail', found, mend }
 }
 
+/**
+ * A mend by the chart. Helm 4 applies on the server, which refuses a field that somebody changed with kubectl unless it is
+ * forced; Helm 3 overwrites it, and knows no such flag.
+ *
+ * @param rest what it does, or with which values
+ */
+export function byUpgrade(rest: string): string {
+  return `helm upgrade --force-conflicts (Helm 4; Helm 3 takes none) ${rest}`
+}
+
 /** `a`, `a and b`, `a, b and c`. */
 export function listed(words: readonly string[]): string {
   return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`

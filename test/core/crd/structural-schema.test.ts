@@ -51,6 +51,10 @@ describe('structuralSchema', () => {
     })
   })
 
+  it('leaves out an empty list of properties, as the API server does', () => {
+    expect(structuralSchema(z.strictObject({}), 'spec')).toEqual({ type: 'object' })
+  })
+
   it.each([
     ['a union', z.union([z.string(), z.boolean()])],
     ['null', z.strictObject({ a: z.string().nullable() })],

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Check, fail, listed, ok } from '../check.ts'
+import { byUpgrade, type Check, fail, listed, ok } from '../check.ts'
 import { brokerSettingsOf, controllerSettingsOf, labelsOf } from '../installation.ts'
 import { looked } from '../resources.ts'
 import type { Site } from '../site.ts'
@@ -22,7 +22,7 @@ export const admissionPolicies: Check = {
       return denies ? [] : [`${name} has no binding that denies`]
     })
     wrong.unshift(...missing.map((name) => `${name} is missing`))
-    if (wrong.length > 0) return fail(`${listed(wrong)}.`, 'helm upgrade writes policies and bindings anew.')
+    if (wrong.length > 0) return fail(`${listed(wrong)}.`, byUpgrade('writes policies and bindings anew.'))
     return ok(`${listed(names)}: bound, and failing closed.`)
   },
 }

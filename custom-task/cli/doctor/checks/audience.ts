@@ -1,4 +1,4 @@
-import { type Check, fail, listed, ok } from '../check.ts'
+import { byUpgrade, type Check, fail, listed, ok } from '../check.ts'
 import { brokerSettingsOf, NotInstalled, webhookSettingsOf, workloadsOf } from '../installation.ts'
 import type { Site } from '../site.ts'
 
@@ -12,7 +12,7 @@ export const audience: Check = {
     if (wrong.length === 0) return ok(`Every part asks for tokens with the audience ${issuer}.`)
     return fail(
       `The broker is ${issuer}, but ${listed(wrong.map(({ who, value }) => `the ${who} asks for ${value}`))}.`,
-      'helm upgrade with one issuer.url; a copied audience in webhook.config or a Task must be the same.',
+      byUpgrade('with one issuer.url; a copied audience in webhook.config or a Task must be the same.'),
     )
   },
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Check, fail, ok } from '../check.ts'
+import { byUpgrade, type Check, fail, ok } from '../check.ts'
 import { brokerSettingsOf } from '../installation.ts'
 
 const discovery = z.object({ issuer: z.string() })
@@ -23,7 +23,7 @@ export const clusterIssuer: Check = {
       return ok(`ServiceAccount tokens come from ${issuer}.`)
     return fail(
       `ServiceAccount tokens come from ${issuer}, and the broker knows ${clusters.map((one) => one.issuer).join(', ')}.`,
-      `helm upgrade with cluster.issuer=${issuer}`,
+      byUpgrade(`with cluster.issuer=${issuer}`),
     )
   },
 }

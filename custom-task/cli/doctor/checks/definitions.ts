@@ -13,7 +13,7 @@ const versions = z.object({
   ),
 })
 
-const apply = 'kubectl apply --server-side -f charts/crds (helm upgrade leaves CRDs as they are).'
+const apply = 'kubectl apply --server-side --force-conflicts -f charts/crds (helm upgrade leaves CRDs as they are).'
 
 export const definitions: Check = {
   name: 'CRDs',

@@ -1,5 +1,5 @@
 import { resources } from '../../../../core/io/kube/api.ts'
-import { type Check, fail, ok, warn } from '../check.ts'
+import { byUpgrade, type Check, fail, ok, warn } from '../check.ts'
 import { notReady, shortened } from '../readiness.ts'
 
 export const providers: Check = {
@@ -9,7 +9,7 @@ export const providers: Check = {
     if (all.length === 0) {
       return warn(
         'There is no ClusterTokenProvider.',
-        'helm upgrade with issuer.audiences and issuer.scopes makes builtin.',
+        byUpgrade('with issuer.audiences and issuer.scopes makes builtin.'),
       )
     }
     const wrong = notReady(all)

@@ -1,5 +1,5 @@
 import { version } from '../../../../core/version.ts'
-import { type Check, listed, ok, warn } from '../check.ts'
+import { byUpgrade, type Check, listed, ok, warn } from '../check.ts'
 import { labelsOf, NotInstalled, versionLabel, workloadsOf } from '../installation.ts'
 
 export const versions: Check = {
@@ -12,7 +12,7 @@ export const versions: Check = {
     const each = workloads.map(({ component, object }) => `${component} ${labelsOf(object)[versionLabel] ?? 'unknown'}`)
     return warn(
       `${listed(each)}, this command ${version}.`,
-      'Install one release of the chart everywhere (helm upgrade), and use its command line.',
+      byUpgrade('to one release of the chart everywhere, and use its command line.'),
     )
   },
 }

@@ -61,6 +61,13 @@ export const webhookAnswers: Check = {
         'The lines on its CA bundle, certificate and endpoints say which of them it is.',
       )
     }
+    // The one thing in the path that may be missing.
+    if (status === 404) {
+      return warn(
+        `There is no namespace ${site.tryIn} to try a pod in.`,
+        'Name a namespace where pipelines run with --try-in.',
+      )
+    }
     return warn(
       `A pod cannot be tried in ${site.tryIn}: it was answered ${status} by something before the webhook.`,
       'Name a namespace where pipelines run with --try-in.',

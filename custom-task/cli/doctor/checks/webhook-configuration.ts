@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { z } from 'zod'
 import { webhookConfiguration as configurationOf } from '../../../webhook-configuration.ts'
-import { type Check, fail, listed, ok } from '../check.ts'
+import { byUpgrade, type Check, fail, listed, ok } from '../check.ts'
 import { registeredWebhooks } from '../webhooks.ts'
 
 const expectedOf = (name: string) =>
@@ -24,7 +24,7 @@ export const webhookConfiguration: Check = {
       const fields = differing(found, expected)
       return fields.length === 0 ? [] : [`${expected.name} has another ${listed(fields)}`]
     })
-    if (wrong.length > 0) return fail(`${listed(wrong)} than this release.`, 'helm upgrade writes it anew.')
+    if (wrong.length > 0) return fail(`${listed(wrong)} than this release.`, byUpgrade('writes it anew.'))
     return ok('It sees the pods that Tekton makes, and fails closed where a namespace requires it.')
   },
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type Check, fail, ok } from '../check.ts'
+import { byUpgrade, type Check, fail, ok } from '../check.ts'
 import { looked } from '../resources.ts'
 import { registeredWebhooks } from '../webhooks.ts'
 
@@ -16,12 +16,11 @@ export const webhookService: Check = {
   async run(site) {
     const { webhooks } = await registeredWebhooks(site)
     const target = webhooks[0]?.clientConfig.service
-    if (target === undefined)
-      return fail('The webhook registration leads to no Service.', 'helm upgrade writes it anew.')
+    if (target === undefined) return fail('The webhook registration leads to no Service.', byUpgrade('writes it anew.'))
     const { name, port, namespace } = target
     const service = await site.object(looked.services, { namespace, name })
     if (!ports.safeParse(service?.spec).data?.ports.some((one) => one.port === port)) {
-      return fail(`There is no Service ${name} with port ${port}.`, 'helm upgrade makes it anew.')
+      return fail(`There is no Service ${name} with port ${port}.`, byUpgrade('makes it anew.'))
     }
     const slices = (await site.objects(looked.endpointSlices, namespace)).filter(
       ({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name,

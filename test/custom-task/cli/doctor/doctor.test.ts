@@ -450,7 +450,52 @@ describe('tokenbroker doctor', () => {
 
     expect(code).toBe(1)
     expect(out).toMatch(/fail +installation +Namespace elsewhere has no broker and controller/)
-    expect(out).toMatch(/warn +audience +Not looked at: no ConfigMap with broker\.yaml/)
+    expect(out.match(/no ConfigMap with broker\.yaml/g)).toHaveLength(1)
+    expect(out).toMatch(/^warn +not looked at +versions, pods, .*audience.*: no workload of the chart/m)
+    const [, looks] = /, (\d+) to look at, 1 wrong\.$/m.exec(out) ?? []
+    expect(Number(looks)).toBe(out.match(/^warn/gm)?.length)
+  })
+
+  it('says that there is no namespace to try a pod in', async () => {
+    const { doctor, kube } = await install()
+    kube.faults.next({ resource: 'pods', namespace: 'nowhere' }, { kind: 'answer', status: 404 })
+
+    const { out } = await doctor('--try-in', 'nowhere')
+
+    expect(out).toMatch(/warn +webhook answers +There is no namespace nowhere to try a pod in\./)
+  })
+
+  it('shows the log of the container that stops again and again', async () => {
+    const site = await install()
+    scale(site, 0)
+    const labels = { 'app.kubernetes.io/part-of': 'tokenbroker', 'app.kubernetes.io/component': 'broker' }
+    site.kube.objects.create({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { ...ours('tokenbroker-0'), labels },
+      spec: {},
+    })
+    site.kube.objects.patchStatus(resources.pods, ours('tokenbroker-0'), {
+      containerStatuses: [{ ready: false, restartCount: 3, state: { waiting: { reason: 'CrashLoopBackOff' } } }],
+    })
+
+    expect((await site.findings())['pods']).toMatchObject({
+      status: 'fail',
+      mend: expect.stringContaining(`kubectl logs -n ${system} tokenbroker-0 --previous`),
+    })
+  })
+
+  it('forces conflicts in every mend by Helm, for Helm 4 refuses what kubectl changed', async () => {
+    const site = await install()
+    configure(site, 'webhook', { broker: { url: 'https://x', audience: 'https://wrong.example.com' } })
+    remove(site, looked.services, ours('tokenbroker-webhook'))
+    remove(site, looked.admissionPolicies, { name: 'tokenbroker-secrets' })
+
+    const mends = Object.values(await site.findings()).flatMap((finding) => ('mend' in finding ? [finding.mend] : []))
+
+    const byHelm = mends.filter((mend) => mend.includes('helm upgrade'))
+    expect(byHelm).toHaveLength(3)
+    expect(byHelm.filter((mend) => !mend.includes('helm upgrade --force-conflicts'))).toEqual([])
   })
 
   it('exits 5 when the API server does not answer or is not known', async () => {
