@@ -136,8 +136,7 @@ describe.runIf(ownRig)('the StepAction call-protected-api', () => {
   })
 
   test.each([
-    ['no sidecar', {}, {}, 'this pod has no sidecar: add the annotation tokenbroker.dev/inject'],
-    ['no webhook', {}, {}, 'TokenExchange task; where it is there, the webhook was away: tokenbroker doctor'],
+    ['no sidecar', {}, {}, 'TokenExchange task; where it is there, the webhook was away: tokenbroker doctor'],
     ['another policy', undefined, { policy: 'another' }, 'this step has no token of that policy'],
     ['a path for a policy', undefined, { policy: '../key' }, 'param policy is no name of a policy'],
     ['an address without TLS', undefined, { url: 'http://deploy.example.com' }, 'param url is no https address'],
