@@ -23,7 +23,7 @@ helm() {
   command helm "$@" --set-string images.broker.tag=$BROKER_TAG,images.task.tag=$TASK_TAG \
     --set broker.persistence.kind=emptyDir
 }
-npx() { shift; node "$ROOT/custom-task/cli/main.ts" "$@"; }
+npx() { shift 2; node "$ROOT/custom-task/cli/main.ts" "$@"; }
 `
 
 interface Section {

@@ -31,6 +31,6 @@ describe('npm run demo', () => {
     expect(lines.filter((line) => line.startsWith('curl') && !line.startsWith('curl -s '))).toEqual([])
     expect(lines).toContainEqual(expect.stringMatching(/grant_type=client_credentials http:\/\/127\.0\.0\.1:5\/token$/))
     expect(lines).toContainEqual(expect.stringMatching(/ -d scope=deploy:production http.* # refused, with the mend$/))
-    expect(lines).toContain('npx tokenbroker audit verify /audit')
+    expect(lines).toContain('npx --no tokenbroker audit verify /audit')
   })
 })

@@ -9,7 +9,7 @@ export function thingsToTry(addresses: Addresses, directory: string, journal: st
     `curl -s -i -H @${directory}/deploy-staging/header -X POST ${addresses.api}/rollouts`,
     `curl -s ${addresses.issuer}/.well-known/openid-configuration`,
     `curl -s ${addresses.metrics}/metrics | grep tokenbroker_`,
-    `npx tokenbroker exchanges --journal ${journal} -o wide`,
-    `npx tokenbroker audit verify ${journal}`,
+    `npx --no tokenbroker exchanges --journal ${journal} -o wide`,
+    `npx --no tokenbroker audit verify ${journal}`,
   ]
 }

@@ -38,10 +38,10 @@ describe('commands in the documentation', () => {
   })
 
   it('are commands and options of the command line where tokenbroker is called', () => {
-    const called = lines.filter(({ text }) => /^(?:npx )?tokenbroker [a-z]/.test(text))
+    const called = lines.filter(({ text }) => /^(?:npx --no )?tokenbroker [a-z]/.test(text))
 
     expect(called.length).toBeGreaterThan(3)
-    expect(called.filter(({ text }) => !isKnown(text.replace(/^(?:npx )?tokenbroker /, '')))).toEqual([])
+    expect(called.filter(({ text }) => !isKnown(text.replace(/^(?:npx --no )?tokenbroker /, '')))).toEqual([])
   })
 })
 

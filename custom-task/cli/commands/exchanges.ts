@@ -3,6 +3,7 @@ import { parseRecord } from '../../../core/audit/parse-record.ts'
 import {
   type Command,
   type CommandContext,
+  CommandFailure,
   type CommandInput,
   choice,
   exitCodes,
@@ -25,13 +26,15 @@ const outcomes = [
 export const exchanges: Command = {
   name: 'exchanges',
   summary: 'List who asked for which token, what came of it and why.',
-  operands: '--journal DIRECTORY [-n NAMESPACE] [--run NAME] [--outcome OUTCOME] [-o json|wide]',
+  operands: '--journal DIRECTORY [EXCHANGE_ID] [-n NAMESPACE] [--run NAME] [--outcome OUTCOME] [-o json|wide]',
   description:
     'Reads the audit journal and prints one line for each record, oldest first. It does not check the hash chain:\n' +
-    'tokenbroker audit verify does.',
+    'tokenbroker audit verify does. With the exchange id that a refusal ends with it prints the records of that\n' +
+    'exchange, and the exit code is 1 when there is none.',
   examples: [
     'tokenbroker exchanges --journal /var/lib/tokenbroker/audit -n payments',
     'tokenbroker exchanges --journal ./journal --outcome denied -o json | jq .data.reason',
+    'tokenbroker exchanges --journal ./journal -o wide 01a20fef-6c04-79a3-a584-7c4c784fb23d',
   ],
   options: {
     journal: { type: 'string', help: 'DIRECTORY The journal, or a copy of it.' },
@@ -42,10 +45,9 @@ export const exchanges: Command = {
     'no-headers': { type: 'boolean', help: 'Leave out the line with the column names.' },
   },
   async run(input, context) {
-    if (input.positionals.length > 0)
-      throw new UsageError('exchanges takes no operands: name the journal with --journal.')
     const directory = text(input, 'journal')
     if (directory === undefined) throw new UsageError('Name the journal with --journal.')
+    const exchangeId = exchangeIdOf(input)
     const format = choice(input, 'output', formats) ?? 'table'
     const outcome = choice(input, 'outcome', outcomes)
     const listing = createListing(format, input.options['no-headers'] !== true, context)
@@ -54,26 +56,50 @@ export const exchanges: Command = {
       const record = line === undefined ? undefined : parseRecord(line)
       // A line without its end is being written just now.
       if (record === undefined) damaged += isTerminated ? 1 : 0
-      else if (matches(record, input, outcome) && !listing.add(record)) break
+      else if (matches(record, input, { outcome, exchangeId }) && !listing.add(record)) break
     }
     listing.end()
     if (damaged > 0)
       context.note(`Damaged lines that are not shown: ${damaged}. See: tokenbroker audit verify ${directory}`)
+    if (listing.count() === 0) foundNothing(exchangeId, context)
     return exitCodes.ok
   },
 }
 
-function matches({ subject, data }: AuditRecord, input: CommandInput, outcome: string | undefined): boolean {
+const noExchange =
+  'No record has this exchange id and matches the other options: copy the journal anew, and check the id.'
+
+/** @throws CommandFailure when one exchange was asked for: a script shall not take that for an answer */
+function foundNothing(exchangeId: string | undefined, { note }: CommandContext): void {
+  if (exchangeId !== undefined) throw new CommandFailure(exitCodes.failed, noExchange)
+  note('No records found.')
+}
+
+/** @throws UsageError when it is none: a path or a token, given by mistake */
+function exchangeIdOf({ positionals }: CommandInput): string | undefined {
+  const [id, ...rest] = positionals
+  if (rest.length > 0 || (id !== undefined && !/^[A-Za-z0-9-]{1,64}$/.test(id)))
+    throw new UsageError('exchanges takes one exchange id, as a refusal ends with it.')
+  return id
+}
+
+interface Wanted {
+  readonly outcome: string | undefined
+  readonly exchangeId: string | undefined
+}
+
+function matches({ subject, data }: AuditRecord, input: CommandInput, { outcome, exchangeId }: Wanted): boolean {
   const namespace = text(input, 'namespace')
   const run = text(input, 'run')
   return (
     (namespace === undefined || subject.startsWith(`${namespace}/`)) &&
     (run === undefined || data.run?.pipeline_run === run || data.run?.task_run === run) &&
-    (outcome === undefined || data.outcome === outcome)
+    (outcome === undefined || data.outcome === outcome) &&
+    (exchangeId === undefined || data.exchange_id === exchangeId)
   )
 }
 
-function createListing(format: (typeof formats)[number], hasHeaders: boolean, { out, note }: CommandContext) {
+function createListing(format: (typeof formats)[number], hasHeaders: boolean, { out }: CommandContext) {
   const columns = [...narrow, ...(format === 'wide' ? wide : [])]
   const table = createTable(out)
   let count = 0
@@ -89,9 +115,9 @@ function createListing(format: (typeof formats)[number], hasHeaders: boolean, { 
       count += 1
       return show(record)
     },
+    count: () => count,
     end(): void {
       table.end()
-      if (count === 0) note('No records found.')
     },
   }
 }

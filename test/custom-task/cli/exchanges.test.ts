@@ -53,6 +53,8 @@ describe('exchanges', () => {
     [['--outcome', 'denied'], ['rbac_denied']],
     [['--outcome', 'info'], ['started']],
     [['--outcome', 'granted', '-n', 'billing'], []],
+    [['exchange-1'], ['granted']],
+    [['exchange-2', '-n', 'billing'], ['rbac_denied']],
   ])('shows with %j only what matches', async (filter, reasons) => {
     const { directory } = await journalOf([started, granted, denied])
 
@@ -62,6 +64,20 @@ describe('exchanges', () => {
     expect(found).toEqual(reasons)
     expect([code, notes]).toEqual([0, reasons.length === 0 ? 'No records found.\n' : ''])
   })
+
+  it.each([[['exchange-3']], [['exchange-1', '-n', 'billing']], [['exchange']]])(
+    'fails with the mend where no record is of the exchange: %j',
+    async (filter) => {
+      const { directory } = await journalOf([started, granted, denied])
+
+      expect(await commandLine(['exchanges', '--journal', directory, ...filter])).toEqual({
+        code: 1,
+        out: '',
+        notes:
+          'No record has this exchange id and matches the other options: copy the journal anew, and check the id.\n',
+      })
+    },
+  )
 
   it('leaves out the names of columns with --no-headers', async () => {
     const { directory } = await journalOf([granted])

@@ -107,7 +107,9 @@ describe('run', () => {
     [['token', 'a', '-o', 'yaml'], '--output takes token, header or json.'],
     [['whoami', '-o', 'yaml'], '--output takes text or json.'],
     [['exchanges'], 'Name the journal with --journal.'],
-    [['exchanges', './journal'], 'exchanges takes no operands: name the journal with --journal.'],
+    [['exchanges', './journal'], 'Name the journal with --journal.'],
+    [['exchanges', '--journal', '.', './journal'], 'exchanges takes one exchange id, as a refusal ends with it.'],
+    [['exchanges', '--journal', '.', 'a', 'b'], 'exchanges takes one exchange id, as a refusal ends with it.'],
     [
       ['exchanges', '--journal', '.', '--outcome', 'allowed'],
       '--outcome takes granted, authorized, denied, failed, intended or info.',
