@@ -59,7 +59,8 @@ async function gatherForPod(
 ): Promise<Gathered> {
   const run = await cluster.walkPod(workload, signal)
   const serviceAccount = workload.serviceAccount.name
-  const subject = { cluster: workload.cluster, namespace: workload.namespace, serviceAccounts: [serviceAccount] }
+  const { cluster: name, namespace } = workload
+  const subject = { cluster: name, namespace, namespaceLabels: undefined, serviceAccounts: [serviceAccount] }
   const into = run.task === undefined ? [] : [{ task: run.task, serviceAccount }]
   return { facts: await completeFacts(request, subject, run, cluster), into }
 }
@@ -73,7 +74,8 @@ async function gatherForCustomRun(
   const found = await cluster.walkCustomRun(reference, signal)
   requireAskedByCustomRun(request, found)
   const { namespace } = reference
-  const subject = { cluster: workload.cluster, namespace, serviceAccounts: found.serviceAccounts }
+  const { serviceAccounts } = found
+  const subject = { cluster: workload.cluster, namespace, namespaceLabels: undefined, serviceAccounts }
   const { deliver } = found.params
   const facts = await completeFacts(request, subject, found.run, cluster, deliver)
   return { facts, into: found.into, delegation: { deliver, isDone: found.isDone } }
@@ -96,6 +98,7 @@ async function completeFacts(
   return {
     subject,
     run,
+    agent: undefined,
     request,
     candidates: await Promise.all(candidates.map((one) => candidateFacts(one, request, subject, cluster))),
   }

@@ -98,7 +98,7 @@ function describeRun(run: Run): AuditRun {
     ...(run.task && { task: run.task }),
     ...(run.taskRun && { task_run: run.taskRun.name, task_run_uid: run.taskRun.uid }),
     ...(run.customRun && { custom_run: run.customRun.name, custom_run_uid: run.customRun.uid }),
-    ...(run.initiator && { initiator: run.initiator }),
+    ...(run.initiator && { initiator: run.initiator.username }),
   }
 }
 

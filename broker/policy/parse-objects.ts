@@ -31,7 +31,8 @@ export interface Watched<T> {
 /** @throws ZodError for an object that no admission would let in today: it then counts as absent */
 export function parsePolicy(object: KubeObject): Watched<Policy> {
   const { name, namespace = '', uid, generation = 1, resourceVersion } = object.metadata
-  const value = { name, namespace, uid, generation, spec: tokenPolicySpec.parse(object.spec) }
+  const spec = tokenPolicySpec.parse(object.spec)
+  const value: Policy = { kind: 'TokenPolicy', name, namespace, uid, generation, spec, validations: [] }
   return { value, resourceVersion, ready: readyCondition(object) }
 }
 

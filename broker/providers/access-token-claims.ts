@@ -28,7 +28,7 @@ export function accessTokenClaims(grant: GrantFields): AccessTokenClaims {
     pipeline_run_uid: run.pipelineRun?.uid,
     task: run.task,
     task_run: run.taskRun?.name,
-    initiator: run.initiator,
+    initiator: run.initiator?.username,
     assurance: run.assurance,
     act: requester === sub ? undefined : { sub: requester },
   })

@@ -4,7 +4,10 @@ import { builtin } from './builtin.ts'
 import type { TokenProvider } from './provider.ts'
 
 /** Fields of the spec that hold the configuration of one kind of issuer; exactly one of them is set. */
-type ProviderField = Exclude<keyof ClusterTokenProviderSpec, 'audiences' | 'scopes' | 'limits' | 'suspend'>
+type ProviderField = Exclude<
+  keyof ClusterTokenProviderSpec,
+  'audiences' | 'scopes' | 'limits' | 'namespaceSelector' | 'suspend'
+>
 
 type Providers = {
   readonly [Field in ProviderField]: TokenProvider<NonNullable<ClusterTokenProviderSpec[Field]>>

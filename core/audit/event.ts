@@ -22,6 +22,21 @@ export type AuditReason =
   | 'granted'
   | 'authorized'
   | 'intended'
+  | 'would_grant'
+  | 'would_deny'
+  | 'explained'
+  | 'approval_requested'
+  | 'approved'
+  | 'approval_closed'
+  | 'event_verified'
+  | 'event_unsigned'
+  | 'event_replayed'
+  | 'event_sender_unknown'
+  | 'policy_added'
+  | 'policy_changed'
+  | 'policy_removed'
+  | 'suspended'
+  | 'resumed'
   | 'revoked_by_workload'
   | 'revoked_by_controller'
   | 'revoked_by_person'
@@ -53,12 +68,57 @@ export interface AuditRun {
   readonly custom_run?: string
   readonly custom_run_uid?: string
   readonly initiator?: string
+  readonly initiator_uid?: string
+  /** How the initiator is known: `stamp`, or `event` for a person that a verified event names. */
+  readonly initiator_from?: 'stamp' | 'event'
+  readonly is_initiator_proved?: boolean
+  readonly source?: AuditSource
+  readonly task_source?: AuditSource
+  readonly has_pod_template?: boolean
+  /** What labels of Tekton Triggers say, proved or not. */
+  readonly trigger?: { readonly event_listener: string; readonly trigger: string; readonly event_id: string }
+  readonly event?: AuditEvent
+  /** Each step of the walk from pod or CustomRun to what caused the run. */
+  readonly evidence?: readonly { readonly hop: string; readonly verdict: string; readonly detail?: string }[]
   /** The pipeline tasks that an authorisation goes into, with the ServiceAccount of each. */
   readonly into?: readonly { readonly task: string; readonly service_account: string }[]
 }
 
+/** Where the text of a pipeline or task came from. */
+export interface AuditSource {
+  readonly uri: string
+  readonly digest?: string
+  readonly entry_point?: string
+  readonly revision?: string
+}
+
+/** An event whose sender was verified, or was not. */
+export interface AuditEvent {
+  readonly id: string
+  readonly sender?: string
+  readonly kind?: string
+  readonly event_listener?: string
+  readonly trigger?: string
+  /** Hex SHA-256 of the raw body. */
+  readonly body_digest?: string
+  readonly login?: string
+  readonly fields?: Readonly<Record<string, string | number | boolean>>
+}
+
+/** A question to people, and what they said. */
+export interface AuditApproval {
+  readonly name: string
+  readonly uid?: string
+  readonly digest: string
+  readonly expires_at?: string
+  readonly requirements?: readonly { readonly groups?: readonly string[]; readonly required: number }[]
+  readonly decisions?: readonly { readonly by: string; readonly verdict: string; readonly comment?: string }[]
+}
+
 export interface AuditRequest {
-  readonly door: 'token' | 'authorize' | 'introspect' | 'revoke' | 'runs-end' | 'runs-live'
+  readonly door: 'token' | 'authorize' | 'explain' | 'introspect' | 'revoke' | 'runs-end' | 'runs-live'
+  /** It was asked what would happen; nothing was to be granted. */
+  readonly is_dry_run?: boolean
   readonly grant_type?: string
   readonly audience?: string
   readonly scope?: readonly string[]
@@ -74,6 +134,9 @@ export interface AuditPolicy {
   readonly namespace: string
   readonly uid: string
   readonly generation: number
+  readonly kind?: 'TokenPolicy' | 'ClusterTokenPolicy' | 'ClusterTokenProvider'
+  /** Hex SHA-256 of the canonical JSON of its spec. */
+  readonly digest?: string
   readonly provider: string
   readonly provider_generation: number
   /** The rule that decided a refusal. */
@@ -122,6 +185,10 @@ export interface AuditData {
   readonly run?: AuditRun
   readonly request?: AuditRequest
   readonly policy?: AuditPolicy
+  readonly approval?: AuditApproval
+  /** Who named the workload an automated agent, where one of the rules for agents applied. */
+  readonly agent_named_by?: string
+  readonly event?: AuditEvent
   readonly token?: AuditToken
   readonly revocation_check?: 'token-review' | 'none'
   /** What the other policies of the namespace said, where none was named. */

@@ -25,6 +25,21 @@ export const auditReasons = [
   'granted',
   'authorized',
   'intended',
+  'would_grant',
+  'would_deny',
+  'explained',
+  'approval_requested',
+  'approved',
+  'approval_closed',
+  'event_verified',
+  'event_unsigned',
+  'event_replayed',
+  'event_sender_unknown',
+  'policy_added',
+  'policy_changed',
+  'policy_removed',
+  'suspended',
+  'resumed',
   'revoked_by_workload',
   'revoked_by_controller',
   'revoked_by_person',
@@ -52,6 +67,33 @@ const subject = z.looseObject({
   credential_id: text.optional(),
 })
 
+const source = z.looseObject({
+  uri: text,
+  digest: text.optional(),
+  entry_point: text.optional(),
+  revision: text.optional(),
+})
+
+const event = z.looseObject({
+  id: text,
+  sender: text.optional(),
+  kind: text.optional(),
+  event_listener: text.optional(),
+  trigger: text.optional(),
+  body_digest: fingerprint.optional(),
+  login: text.optional(),
+  fields: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])).optional(),
+})
+
+const approval = z.looseObject({
+  name: text,
+  uid: text.optional(),
+  digest: fingerprint,
+  expires_at: instant.optional(),
+  requirements: z.array(z.looseObject({ groups: z.array(text).optional(), required: count })).optional(),
+  decisions: z.array(z.looseObject({ by: text, verdict: text, comment: z.string().optional() })).optional(),
+})
+
 const run = z.looseObject({
   assurance: z.enum(['verified', 'claimed', 'none']),
   pipeline: text.optional(),
@@ -63,11 +105,21 @@ const run = z.looseObject({
   custom_run: text.optional(),
   custom_run_uid: text.optional(),
   initiator: text.optional(),
+  initiator_uid: text.optional(),
+  initiator_from: z.enum(['stamp', 'event']).optional(),
+  is_initiator_proved: z.boolean().optional(),
+  source: source.optional(),
+  task_source: source.optional(),
+  has_pod_template: z.boolean().optional(),
+  trigger: z.looseObject({ event_listener: text, trigger: text, event_id: text }).optional(),
+  event: event.optional(),
+  evidence: z.array(z.looseObject({ hop: text, verdict: text, detail: z.string().optional() })).optional(),
   into: z.array(z.looseObject({ task: text, service_account: text })).optional(),
 })
 
 const request = z.looseObject({
-  door: z.enum(['token', 'authorize', 'introspect', 'revoke', 'runs-end', 'runs-live']),
+  door: z.enum(['token', 'authorize', 'explain', 'introspect', 'revoke', 'runs-end', 'runs-live']),
+  is_dry_run: z.boolean().optional(),
   grant_type: z.string().optional(),
   audience: z.string().optional(),
   scope: z.array(z.string()).optional(),
@@ -82,6 +134,8 @@ const policy = z.looseObject({
   namespace: text,
   uid: text,
   generation: count,
+  kind: z.enum(['TokenPolicy', 'ClusterTokenPolicy', 'ClusterTokenProvider']).optional(),
+  digest: fingerprint.optional(),
   provider: text,
   provider_generation: count,
   rule: text.optional(),
@@ -117,6 +171,9 @@ const data = z.looseObject({
   run: run.optional(),
   request: request.optional(),
   policy: policy.optional(),
+  approval: approval.optional(),
+  agent_named_by: text.optional(),
+  event: event.optional(),
   token: token.optional(),
   revocation_check: z.enum(['token-review', 'none']).optional(),
   other_policies: z.array(z.looseObject({ name: text, reason: text })).optional(),

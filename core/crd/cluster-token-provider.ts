@@ -1,6 +1,9 @@
 import { z } from 'zod'
-import { audience, duration, listMap, listSet, scope, statusSchema } from './fields.ts'
+import { providerAgents } from './agent-fields.ts'
+import { approvalFields } from './approval-fields.ts'
+import { audience, duration, listAtomic, listMap, listSet, scopePattern, statusSchema } from './fields.ts'
 import type { KindDefinition } from './kind.ts'
+import { namespaceSelector } from './namespace-selector.ts'
 
 const algorithm = z.enum(['RS256', 'ES256', 'EdDSA'])
 const tokenType = z.enum(['at+jwt', 'JWT', 'none'])
@@ -28,11 +31,28 @@ export const builtinConfig = z
   })
   .describe('The issuer built into the broker.')
 
+const requirement = z.strictObject({
+  scopes: z
+    .array(scopePattern)
+    .min(1)
+    .max(64)
+    .meta(listSet)
+    .optional()
+    .describe('Scopes that this holds for, exact or with * for whole segments. Default: all.'),
+  assurance: z.enum(['verified', 'claimed']).optional().describe('What the run has to be at least.'),
+  approval: approvalFields.optional().describe('A person has to say yes to each run.'),
+})
+
 export const clusterTokenProviderSpec = z
   .strictObject({
     builtin: builtinConfig.optional(),
     audiences: z.array(audience).min(1).max(64).meta(listSet).describe('Audiences that this provider may issue for.'),
-    scopes: z.array(scope).min(1).max(256).meta(listSet).describe('Scopes that exist at this provider.'),
+    scopes: z
+      .array(scopePattern)
+      .min(1)
+      .max(256)
+      .meta(listSet)
+      .describe('Scopes that exist at this provider, exact or with * for whole segments.'),
     limits: z
       .strictObject({
         maxTTL: duration
@@ -42,9 +62,22 @@ export const clusterTokenProviderSpec = z
           .boolean()
           .default(false)
           .describe('Whether tokens may be put into Secrets (deliver: secret).'),
+        require: z
+          .array(requirement)
+          .min(1)
+          .max(32)
+          .meta(listAtomic)
+          .optional()
+          .describe('Conditions that hold for every policy of this provider.'),
+        agents: providerAgents
+          .optional()
+          .describe('Names automated agents of all namespaces, and what holds for them under every policy.'),
       })
       .default({ maxTTL: '15m', secretDelivery: false })
       .describe('Hold for every policy: policies add up, limits never give way.'),
+    namespaceSelector: namespaceSelector
+      .optional()
+      .describe('Namespaces whose policies may use the provider. Default: all of them.'),
     suspend: z.boolean().default(false).describe('True: nothing is issued by this provider from now on.'),
   })
   .describe('How to get tokens, what exists, and hard limits.')

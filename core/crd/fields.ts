@@ -14,6 +14,20 @@ export const scope = z
   .max(128)
   .regex(/^[!#-)+-[\]-~]+$/)
 
+/**
+ * A scope, or a glob in which whole segments (between `:` and `/`) are `*`.
+ *
+ * @see core/policy/scope-pattern.ts
+ */
+export const scopePattern = z
+  .string()
+  .min(1)
+  .max(128)
+  .regex(/^([!#-)+-.0-9;-[\]-~]*|\*)([:/]([!#-)+-.0-9;-[\]-~]*|\*))*$/)
+
+/** A user or group name of Kubernetes. */
+export const subjectName = z.string().min(1).max(256)
+
 /** A token's audience: a URI or a plain name. */
 export const audience = z
   .string()
@@ -31,10 +45,13 @@ export const duration = z
 /** A list without repetitions, which Kubernetes enforces and merges by value. */
 export const listSet = { 'x-kubernetes-list-type': 'set' } as const
 
-/** A list with one entry for each value of `key`, merged entry by entry on server-side apply. */
-export function listMap(key: string) {
-  return { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] } as const
+/** A list with one entry for each value of `keys`, merged entry by entry on server-side apply. */
+export function listMap(...keys: readonly string[]) {
+  return { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': keys } as const
 }
+
+/** A list that whoever applies it owns as a whole. */
+export const listAtomic = { 'x-kubernetes-list-type': 'atomic' } as const
 
 const condition = z.strictObject({
   type: z.string().min(1).max(64).describe('Kind of condition.'),

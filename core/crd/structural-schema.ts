@@ -18,6 +18,7 @@ const kept = new Set([
   'maxLength',
   'minItems',
   'maxItems',
+  'maxProperties',
   'minimum',
   'maximum',
   'required',
@@ -60,7 +61,10 @@ function translateKeyword(keyword: string, value: unknown, path: string): Struct
     case 'additionalProperties':
       // Unknown fields are pruned by Kubernetes; saying so is not allowed beside `properties`.
       if (value === false) return {}
-      break
+      return { additionalProperties: translate(value as JsonSchema, `${path}{}`) }
+    case 'propertyNames':
+      // Kubernetes has no rule for names of members; the broker judges them when it parses.
+      return {}
     case 'format':
       if (value === 'date-time') return { format: value }
       break
@@ -76,6 +80,10 @@ function ofType(schema: JsonSchema, path: string): StructuralSchema {
     case 'string':
       // Zod's pattern for times is long and no stricter than the format.
       return schema['format'] === 'date-time' ? { pattern: undefined } : {}
+    case 'object':
+      if (schema['additionalProperties'] && schema['maxProperties'] === undefined)
+        throw new TypeError(`${path}: a map needs a greatest size`)
+      return {}
     case 'array':
       if (schema['maxItems'] === undefined) throw new TypeError(`${path}: an array needs a greatest length`)
       return {}

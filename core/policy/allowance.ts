@@ -4,12 +4,24 @@ import type { TokenPolicySpec } from '../crd/token-policy.ts'
 import type { Run } from '../identity/run.ts'
 import type { ProblemReason } from '../problem.ts'
 
+/** A CEL expression of a policy, compiled when the policy was read. */
+export interface CompiledValidation {
+  readonly name: string
+  /** The policy author's sentence with the mend. */
+  readonly message: string
+  /** @returns `error` where it cannot be evaluated, such as for a member that is absent; then it refuses */
+  check(variables: Readonly<Record<string, unknown>>): 'true' | 'false' | 'error'
+}
+
 export interface Policy {
+  /** A ClusterTokenPolicy stands in every namespace that it selects; `namespace` is then that namespace. */
+  readonly kind: 'TokenPolicy' | 'ClusterTokenPolicy'
   readonly name: string
   readonly namespace: string
   readonly uid: string
   readonly generation: number
   readonly spec: TokenPolicySpec
+  readonly validations: readonly CompiledValidation[]
 }
 
 export interface Provider {
@@ -26,6 +38,8 @@ export interface Provider {
 export interface PolicySubject {
   readonly cluster: string
   readonly namespace: string
+  /** Labels of the namespace; undefined where they are not known, and no selector then matches. */
+  readonly namespaceLabels: Readonly<Record<string, string>> | undefined
   readonly serviceAccounts: readonly string[]
 }
 
@@ -46,10 +60,28 @@ export interface PolicyFacts {
   readonly rbac: readonly ScopeAccess[]
 }
 
+/** Why a request counts as that of an automated agent. */
+export interface AgentFacts {
+  /** Who says so. Each can only add restrictions. */
+  readonly namedBy: 'configuration' | 'provider' | 'policy' | 'event'
+}
+
+/** A question to people: so many of these groups have to say yes. */
+export interface ApprovalNeed {
+  /** Undefined: whoever has the verbs. */
+  readonly groups: readonly string[] | undefined
+  readonly required: number
+  readonly expiresAfterSeconds: number
+  /** What asks for it, for the record. */
+  readonly askedBy: 'policy' | 'provider' | 'agents'
+}
+
 /** What the decision rests on: gathered once, judged by pure rules. */
 export interface Facts {
   readonly subject: PolicySubject
   readonly run: Run
+  /** Named as an agent by the broker's configuration; provider and policy may name it too. */
+  readonly agent: AgentFacts | undefined
   readonly request: {
     readonly policy: string | undefined
     readonly audience: string | undefined
@@ -71,6 +103,8 @@ export type Verdict =
       readonly detail: string
       /** The accounts that it refuses, where not all are. */
       readonly serviceAccounts?: readonly string[]
+      /** Public sentence in place of the reason's own, such as the message of a validation. */
+      readonly mend?: string
     }
 
 export interface AllowanceFields {
@@ -83,6 +117,10 @@ export interface AllowanceFields {
   readonly scopes: readonly string[]
   /** The smaller of the policy's ttl, the provider's limit and what was asked for. */
   readonly ttlSeconds: number
+  /** Who has to say yes before anything is issued; empty: nobody. */
+  readonly approvals: readonly ApprovalNeed[]
+  /** Set where the narrower rules for agents applied. */
+  readonly agent: AgentFacts | undefined
   readonly rbac: readonly ScopeAccess[]
   readonly verdicts: readonly Verdict[]
   /** What the other candidates said, where no policy was named. */

@@ -45,7 +45,8 @@ export class Refused extends Problem {
 
   constructor(judgement: Judgement, refusal: Extract<Verdict, { isAllowed: false }>, mend?: string) {
     const detail = `${judgement.candidate.policy.name}: ${refusal.rule}: ${refusal.detail}`
-    super(refusal.reason, { detail, ...(mend === undefined ? {} : { mend }) })
+    const sentence = mend ?? refusal.mend
+    super(refusal.reason, { detail, ...(sentence === undefined ? {} : { mend: sentence }) })
     this.judgement = judgement
   }
 }
@@ -62,6 +63,7 @@ function verdictsOn(facts: Facts, candidate: PolicyFacts): readonly Verdict[] {
     request: facts.request,
     subject: facts.subject,
     run: facts.run,
+    agent: facts.agent,
   }
   return rules.map((rule): Verdict => {
     const refusal = rule.check(input)
@@ -93,6 +95,8 @@ function allowance(facts: Facts, chosen: Judgement, provider: Provider, all: rea
     audience: policy.spec.audience,
     scopes: [...new Set(scopes)].sort(),
     ttlSeconds: ttlSeconds(facts, policy.spec.ttl, provider.spec.limits.maxTTL),
+    approvals: [],
+    agent: facts.agent,
     rbac,
     verdicts: chosen.verdicts,
     others: all

@@ -6,6 +6,7 @@ export interface RuleInput extends PolicyFacts {
   readonly request: Facts['request']
   readonly subject: Facts['subject']
   readonly run: Facts['run']
+  readonly agent: Facts['agent']
 }
 
 /** Input of every rule behind `provider-exists`. */
@@ -19,6 +20,8 @@ export interface Refusal {
   readonly detail: string
   /** The accounts that are refused, where not all are. */
   readonly serviceAccounts?: readonly string[]
+  /** Public sentence in place of the reason's own; the character set of RFC 6749 §5.2. */
+  readonly mend?: string
 }
 
 /** One condition, judged by a pure function: `undefined` means nothing against it. */

@@ -46,7 +46,9 @@ function memberTable(): string {
 
 /** @throws TypeError for a member that nobody described */
 function textOf(key: string): string {
-  const text = memberTexts[key] ?? memberTexts[key.replace(/^data\.(?:subject|actor)\./, 'data.*.')]
+  const text =
+    memberTexts[key] ??
+    memberTexts[key.replace(/^data\.(?:subject|actor|event|run\.(?:source|task_source|event))\./, 'data.*.')]
   if (text === undefined) throw new TypeError(`docs/generate/audit-texts.ts says nothing of ${key}`)
   return text
 }

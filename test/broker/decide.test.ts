@@ -20,7 +20,7 @@ const into = [
   { task: 'push', serviceAccount: 'builder' },
 ]
 const serviceAccounts = ['builder', 'deployer']
-const subject = { cluster: 'main', namespace: 'payments', serviceAccounts }
+const subject = { cluster: 'main', namespace: 'payments', namespaceLabels: {}, serviceAccounts }
 
 function gathered(candidate: Partial<PolicyFacts>) {
   return gatheredOf({ facts: factsOf({ subject, candidates: [candidateOf(candidate)] }), into })

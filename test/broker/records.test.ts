@@ -136,9 +136,9 @@ describe('entryFor', () => {
         ...run,
         taskRun: undefined,
         customRun: { name: 'release-1-token', uid: 'customrun-uid' },
-        initiator: 'jane',
+        initiator: { username: 'jane', uid: undefined, kind: 'person', isProved: false },
       },
-      subject: { cluster: 'main', namespace: 'payments', serviceAccounts: ['deployer'] },
+      subject: { cluster: 'main', namespace: 'payments', namespaceLabels: {}, serviceAccounts: ['deployer'] },
     })
     const authorization = authorizationOf(evaluate(facts), [{ task: 'deploy', serviceAccount: 'deployer' }])
     const known = knownOf(forms.delegated(), { gathered: gatheredOf({ facts }) })

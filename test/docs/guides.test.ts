@@ -32,6 +32,7 @@ describe('docs/guides/first-rule.md', async () => {
     request,
     subject,
     run,
+    agent: undefined,
     policy: policyOf(),
     provider: providerOf(),
     scopes: [],

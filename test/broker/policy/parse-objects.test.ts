@@ -29,11 +29,20 @@ describe('parsePolicy', () => {
       resourceVersion: '7',
       ready: undefined,
       value: {
+        kind: 'TokenPolicy',
         name: 'deploy',
         namespace: 'payments',
         uid: 'u1',
         generation: 3,
-        spec: { ...spec, providerRef: { name: 'builtin' }, ttl: '5m', mode: 'Enforce', suspend: false },
+        spec: {
+          ...spec,
+          providerRef: { name: 'builtin' },
+          ttl: '5m',
+          allowLongerUpstream: false,
+          mode: 'Enforce',
+          suspend: false,
+        },
+        validations: [],
       },
     })
   })
@@ -57,7 +66,7 @@ describe('parsePolicy', () => {
     ['no spec', undefined],
     ['an unknown field', { ...spec, priority: 1 }],
     ['no scopes', { ...spec, scopes: [] }],
-    ['a glob, of a later version', { ...spec, scopes: ['deploy:*'] }],
+    ['a star that is no whole segment', { ...spec, scopes: ['deploy:prod*'] }],
     ['a mode of a later version', { ...spec, mode: 'Warn' }],
   ])('throws for %s', (_what, wrong) => {
     expect(() => parsePolicy(policy({ spec: wrong }))).toThrow(ZodError)

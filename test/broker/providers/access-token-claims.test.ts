@@ -40,7 +40,7 @@ describe('accessTokenClaims', () => {
   })
 
   it('leaves out what is empty', () => {
-    const run = { ...pipelineRun, pipeline: '', initiator: '' }
+    const run = { ...pipelineRun, pipeline: '', initiator: undefined }
 
     const claims = accessTokenClaims(grantWith({ allowance: { run } }))
 
@@ -62,7 +62,7 @@ describe('accessTokenClaims', () => {
   })
 
   it.each([[[]], [['deployer', 'other']]])('refuses to speak for the ServiceAccounts %j', (serviceAccounts) => {
-    const subject = { cluster: 'local', namespace: 'payments', serviceAccounts }
+    const subject = { cluster: 'local', namespace: 'payments', namespaceLabels: {}, serviceAccounts }
 
     expect(() => accessTokenClaims(grantWith({ allowance: { subject } }))).toThrow(TypeError)
   })

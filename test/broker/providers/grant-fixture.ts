@@ -12,13 +12,14 @@ export const pipelineRun: Run = {
   pipelineRun: { name: 'release-7x', uid: 'b2f0c5f4-0000-4000-8000-000000000001' },
   task: 'deploy',
   taskRun: { name: 'release-7x-deploy', uid: 'b2f0c5f4-0000-4000-8000-000000000002' },
-  initiator: 'jane@example.com',
+  initiator: { username: 'jane@example.com', uid: undefined, kind: 'person', isProved: false },
 }
 
 const allowanceFields: AllowanceFields = {
-  subject: { cluster: 'local', namespace: 'payments', serviceAccounts: ['deployer'] },
+  subject: { cluster: 'local', namespace: 'payments', namespaceLabels: {}, serviceAccounts: ['deployer'] },
   run: pipelineRun,
   policy: {
+    kind: 'TokenPolicy',
     name: 'deploy-staging',
     namespace: 'payments',
     uid: 'policy-uid',
@@ -28,9 +29,11 @@ const allowanceFields: AllowanceFields = {
       audience: 'https://deploy.example.com',
       scopes: ['deploy:staging', 'image:push'],
       ttl: '5m',
+      allowLongerUpstream: false,
       mode: 'Enforce',
       suspend: false,
     },
+    validations: [],
   },
   provider: {
     name: 'builtin',
@@ -47,6 +50,8 @@ const allowanceFields: AllowanceFields = {
   audience: 'https://deploy.example.com',
   scopes: ['deploy:staging', 'image:push'],
   ttlSeconds: 300,
+  approvals: [],
+  agent: undefined,
   rbac: [],
   verdicts: [],
   others: [],

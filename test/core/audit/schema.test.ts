@@ -24,7 +24,7 @@ describe('auditRecordSchema', () => {
     const grown = {
       ...sealed?.record,
       traceparent: '00-1',
-      data: { ...sealed?.record.data, approval: { by: ['jane'] } },
+      data: { ...sealed?.record.data, weather: { by: ['jane'] } },
     }
 
     expect(auditRecordSchema.parse(grown)).toEqual(grown)

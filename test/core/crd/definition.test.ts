@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { customResourceDefinition } from '../../../core/crd/definition.ts'
 import type { KindDefinition } from '../../../core/crd/kind.ts'
 import { kinds } from '../../../core/crd/kinds.ts'
+import { tokenScope } from '../../../core/crd/token-scope.ts'
 
 interface Schema {
   readonly [keyword: string]: unknown
@@ -42,6 +43,7 @@ const fields = kinds.flatMap((kind) =>
 const structuralKeywords = new Set([
   ...['type', 'format', 'description', 'default', 'enum', 'pattern', 'properties', 'required', 'items'],
   ...['minLength', 'maxLength', 'minItems', 'maxItems', 'minimum', 'maximum'],
+  ...['additionalProperties', 'maxProperties'],
   ...['x-kubernetes-validations', 'x-kubernetes-list-type', 'x-kubernetes-list-map-keys'],
 ])
 
@@ -72,8 +74,8 @@ describe('every field of every kind', () => {
 
   it('that is a list says how it is merged', () => {
     for (const [path, schema] of fields.filter(([, each]) => each.type === 'array')) {
-      const type = schema.items?.type === 'object' ? 'map' : 'set'
-      expect([path, schema['x-kubernetes-list-type']]).toEqual([path, type])
+      const types = schema.items?.type === 'object' ? ['map', 'atomic'] : ['set']
+      expect([path, types.includes(String(schema['x-kubernetes-list-type']))]).toEqual([path, true])
     }
   })
 
@@ -160,8 +162,8 @@ describe('customResourceDefinition', () => {
 
   it('lets nobody make a TokenScope', () => {
     expect(fieldOf('TokenScope', 'spec')['x-kubernetes-validations']).toMatchObject([{ rule: 'false' }])
-    expect(versionOf(kinds[2])).not.toHaveProperty('subresources')
-    expect(versionOf(kinds[2])).not.toHaveProperty('additionalPrinterColumns')
+    expect(versionOf(tokenScope)).not.toHaveProperty('subresources')
+    expect(versionOf(tokenScope)).not.toHaveProperty('additionalPrinterColumns')
   })
 
   it('gives a status of its own to kinds that have one', () => {

@@ -63,7 +63,7 @@ const worlds: fc.Arbitrary<World> = fc.record({
   provider: fc.option(provider, { nil: undefined, freq: 10 }),
   subject: fc
     .uniqueArray(fc.constantFrom(...accounts), { minLength: 1, maxLength: 2 })
-    .map((serviceAccounts) => ({ cluster: 'main', namespace: 'payments', serviceAccounts })),
+    .map((serviceAccounts) => ({ cluster: 'main', namespace: 'payments', namespaceLabels: {}, serviceAccounts })),
   request: fc.record({
     policy: fc.option(fc.constantFrom('p1', 'p2', 'p3'), { nil: undefined, freq: 1 }),
     audience: fc.option(usualAudience, { nil: undefined, freq: 1 }),
@@ -93,7 +93,7 @@ function decide(world: World): Allowance | Problem {
   })
   const { request, subject } = world
   try {
-    return evaluate({ request, subject, candidates, run: { ...run, hasEnded: world.hasEnded } })
+    return evaluate({ request, subject, candidates, agent: undefined, run: { ...run, hasEnded: world.hasEnded } })
   } catch (error) {
     if (error instanceof Problem) return error
     throw error

@@ -20,8 +20,10 @@ describe('evaluate', () => {
     const allowance = evaluate(factsOf())
 
     expect(allowance).toEqual({
-      subject: { cluster: 'main', namespace: 'payments', serviceAccounts: ['deployer'] },
+      subject: { cluster: 'main', namespace: 'payments', namespaceLabels: {}, serviceAccounts: ['deployer'] },
       run,
+      approvals: [],
+      agent: undefined,
       policy: policyOf(),
       provider: providerOf(),
       audience,

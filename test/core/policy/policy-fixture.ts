@@ -9,11 +9,13 @@ export const audience = 'https://deploy.example.com'
 
 export function policyOf(spec: object = {}, name = 'deploy'): Policy {
   return {
+    kind: 'TokenPolicy',
     name,
     namespace: 'payments',
     uid: `uid-of-${name}`,
     generation: 3,
     spec: tokenPolicySpec.parse({ audience, scopes: ['deploy:staging', 'deploy:production'], ...spec }),
+    validations: [],
   }
 }
 
@@ -57,8 +59,9 @@ export const run: Run = {
 
 export function factsOf(changes: Partial<Facts> = {}): Facts {
   return {
-    subject: { cluster: 'main', namespace: 'payments', serviceAccounts: ['deployer'] },
+    subject: { cluster: 'main', namespace: 'payments', namespaceLabels: {}, serviceAccounts: ['deployer'] },
     run,
+    agent: undefined,
     request: { policy: undefined, audience, scopes: ['deploy:staging'], requestedExpirySeconds: undefined },
     candidates: [candidateOf()],
     ...changes,

@@ -18,6 +18,7 @@ function inputOf(changes: Partial<ProvidedInput> = {}): ProvidedInput {
     request,
     subject,
     run,
+    agent: undefined,
     policy: policyOf(),
     provider: providerOf(),
     scopes: asked,
@@ -27,7 +28,7 @@ function inputOf(changes: Partial<ProvidedInput> = {}): ProvidedInput {
 }
 
 function subjectOf(...names: readonly string[]): ProvidedInput['subject'] {
-  return { cluster: 'main', namespace: 'payments', serviceAccounts: names }
+  return { cluster: 'main', namespace: 'payments', namespaceLabels: {}, serviceAccounts: names }
 }
 
 const noAudience = { ...factsOf().request, audience: undefined }
