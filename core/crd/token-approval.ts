@@ -9,6 +9,7 @@ const uid = z.string().min(1).max(64)
 const approvalRequest = z.strictObject({
   digest: z
     .string()
+    .max(64)
     .regex(/^[0-9a-f]{64}$/)
     .describe('Hex SHA-256 of the run authorisation that is decided about.'),
   run: z
