@@ -1,12 +1,12 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Logger } from 'pino'
+import { createBodyBudget } from '../../core/io/body-budget.ts'
 import { withDeadline } from '../../core/io/deadline.ts'
+import { readJsonBody } from '../../core/io/read-json-body.ts'
 import { type PodAdmission, readReview, reviewAnswer } from './admission-review.ts'
-import { createBodyBudget } from './body-budget.ts'
 import type { Decide } from './decide.ts'
 import type { WebhookMetrics } from './metrics.ts'
 import type { Mutation } from './mutate.ts'
-import { readReviewBody } from './read-review-body.ts'
 
 export interface AdmissionAppDeps {
   readonly decide: Decide
@@ -33,7 +33,7 @@ export function createAdmissionApp(deps: AdmissionAppDeps): RequestListener {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     if (request.url?.split('?', 1)[0] !== '/mutate') return sendError(response, 404, 'Only /mutate is here')
     if (request.method !== 'POST') return sendError(response, 405, 'Use POST')
-    const body = await readReviewBody(request, limits)
+    const body = await readJsonBody(request, limits)
     const review = body.kind === 'json' ? readReview(body.value) : body
     switch (review.kind) {
       case 'refused':

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createBodyBudget } from '../../../custom-task/webhook/body-budget.ts'
+import { createBodyBudget } from '../../../core/io/body-budget.ts'
 
 describe('createBodyBudget', () => {
   it('gives out no more than there is, and again what came back', () => {

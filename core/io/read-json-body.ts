@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http'
-import { parseJson } from '../../core/io/body.ts'
+import { parseJson } from './body.ts'
 import type { BodyBudget } from './body-budget.ts'
 
 export type ReadBody =
@@ -14,7 +14,7 @@ export interface BodyLimits {
 const mediaType = /^application\/json(?:\s*;\s*charset=(?:utf-8|"utf-8"))?$/i
 
 /** The JSON of a request, with its size bounded alone and together with others. */
-export async function readReviewBody(request: IncomingMessage, limits: BodyLimits): Promise<ReadBody> {
+export async function readJsonBody(request: IncomingMessage, limits: BodyLimits): Promise<ReadBody> {
   const { 'content-type': type = '', 'content-encoding': encoding, 'content-length': length } = request.headers
   if (!mediaType.test(type.trim()) || encoding !== undefined) return refused(415, 'Send application/json in UTF-8')
   if (Number(length ?? 0) > limits.maxBytes) return tooLarge(limits.maxBytes)
