@@ -8,6 +8,7 @@ import { loginAs } from './harness/login.ts'
 import { waitFor } from './harness/wait.ts'
 import { applyDefinitions, installProduct } from './product/install.ts'
 import { issuerUrl, release, system } from './product/names.ts'
+import { untilReachable } from './product/reachable.ts'
 
 /** As on a person's machine, with nothing but a kubeconfig. */
 const program = join(import.meta.dirname, '../../custom-task/cli/main.ts')
@@ -88,6 +89,7 @@ async function scale(kind: string, name: string, replicas: number): Promise<void
     `${name} has ${replicas} ready`,
     async () => ((await client.get(path)).status.readyReplicas ?? 0) === replicas,
   )
+  if (replicas > 0) await untilReachable()
 }
 
 beforeAll(async () => {

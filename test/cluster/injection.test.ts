@@ -8,6 +8,7 @@ import { setFeature, setNativeSidecars } from './product/feature-flag.ts'
 import { installProduct } from './product/install.ts'
 import { release, system, target } from './product/names.ts'
 import { createTeam } from './product/payments.ts'
+import { untilReachable } from './product/reachable.ts'
 import { exchangeTask, pipelineRunOf, shellStep, tokenTaskRun } from './product/token-task.ts'
 
 const ownRig = facts().pki !== null
@@ -216,6 +217,7 @@ describe.runIf(ownRig)('while the webhook is away', () => {
 
   afterAll(async () => {
     await scaleTo(2)
+    await untilReachable()
   })
 
   async function scaleTo(replicas: number): Promise<void> {

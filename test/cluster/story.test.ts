@@ -11,6 +11,7 @@ import { crash } from './product/crash.ts'
 import { installProduct, type Product } from './product/install.ts'
 import { issuerUrl, system, target } from './product/names.ts'
 import { childOf, createTeam, pipelineRun } from './product/payments.ts'
+import { untilReachable } from './product/reachable.ts'
 
 let product: Product
 let api: HostProcess
@@ -162,6 +163,7 @@ describe('while the broker is away', () => {
 
     await client.patch(broker, { spec: { replicas: 1 } })
     await product.brokerPod()
+    await untilReachable()
     await waitForSuccess(waiting)
     expect(outcomeOf(await childOf(waiting, 'customruns', 'token'))?.reason).toBe('Authorized')
   })

@@ -16,6 +16,8 @@ export interface BrokerProcess {
   /** Waits for the first log line with that message. @throws Error with the output when the process ends before */
   logged(msg: string): Promise<LogLine>
   kill(signal: NodeJS.Signals): void
+  /** Nobody reads what it prints any more. Resolves when it can notice. */
+  loseReaders(): Promise<void>
 }
 
 export interface LogLine {
@@ -79,5 +81,8 @@ export function spawnBroker(args: readonly string[], { env, execArgv = [], fileB
       return await Promise.race([found.promise, ended])
     },
     kill: (signal) => void child.kill(signal),
+    async loseReaders() {
+      for (const stream of [child.stdout, child.stderr]) await once(stream.destroy(), 'close')
+    },
   }
 }

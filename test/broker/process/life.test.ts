@@ -136,6 +136,19 @@ describe('the broker process', { timeout: 60_000 }, () => {
     expect((await broker.exchange(token)).status).toBe(200)
   })
 
+  it('goes on when nobody reads its log any more, and ends in order', async () => {
+    const site = await createSite()
+    const broker = await site.startReady()
+    const { token } = site.createRun()
+    await broker.loseReaders()
+
+    for (let count = 0; count < 3; count += 1) expect((await broker.exchange(token)).status).toBe(200)
+    broker.kill('SIGTERM')
+
+    expect(await broker.exited).toBe(0)
+    expect((await records(site)).at(-1)?.type).toBe('dev.tokenbroker.broker.stopped.v1')
+  })
+
   it('obeys suspend of provider and policy as soon as it is seen', async () => {
     const site = await createSite()
     const broker = await site.startReady()

@@ -2,12 +2,13 @@ import { readdir, readFile } from 'node:fs/promises'
 import { facts, kube } from '../harness/cluster.ts'
 import { waitFor } from '../harness/wait.ts'
 import { system } from './names.ts'
+import { untilReachable } from './reachable.ts'
 
 /**
  * Ends a container's process as a crash would: by SIGKILL where the node is this machine, else by deleting the pod
  * without grace.
  *
- * @returns resolves when the container runs again
+ * @returns resolves when the container runs again and can be reached
  */
 export async function crash(pod: string, program: string): Promise<() => Promise<void>> {
   const client = await kube()
@@ -20,6 +21,7 @@ export async function crash(pod: string, program: string): Promise<() => Promise
   for (const pid of await processesOf(program)) process.kill(pid, 'SIGKILL')
   return async () => {
     await waitFor(`${pod} runs again`, async () => (await restarts(path)) > before || undefined, { timeoutMs: 60_000 })
+    await untilReachable()
   }
 }
 

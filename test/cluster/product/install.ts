@@ -8,6 +8,7 @@ import { describeNamespace } from '../harness/pods.ts'
 import { waitFor } from '../harness/wait.ts'
 import { chart, helm } from './helm.ts'
 import { release, system, target } from './names.ts'
+import { untilReachable } from './reachable.ts'
 
 /** The installed product. */
 export interface Product {
@@ -26,7 +27,11 @@ export interface ProductOptions {
 
 const storageClass = 'tokenbroker-data'
 
-/** Installs the chart as a user would, with the images of this repository. Doing it again starts every pod anew. */
+/**
+ * Installs the chart as a user would, with the images of this repository. Doing it again starts every pod anew.
+ *
+ * @returns when its Services lead to it
+ */
 export async function installProduct(options: ProductOptions = {}): Promise<Product> {
   // Pod Security refuses whatever is not restricted.
   const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
@@ -41,6 +46,7 @@ export async function installProduct(options: ProductOptions = {}): Promise<Prod
   const authority = await authorityOf(system)
   const authorityFile = join(await mkdtemp(join(tmpdir(), 'authority-')), 'ca.crt')
   await writeFile(authorityFile, authority)
+  await untilReachable()
   return {
     authority,
     authorityFile,

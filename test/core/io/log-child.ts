@@ -11,4 +11,11 @@ if (ending === 'killed-after-warning') {
   log.warn('second')
   process.kill(process.pid, 'SIGKILL')
 }
+if (ending === 'speaks-at-its-end') {
+  setInterval(() => undefined, 60_000)
+  process.once('SIGTERM', () => {
+    log.warn('second')
+    process.exit(0)
+  })
+}
 if (ending === 'goes-on') setInterval(() => undefined, 60_000)

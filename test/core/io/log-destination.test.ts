@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, expect, it } from 'vitest'
-import { createLogDestination } from '../../../core/io/log-destination.ts'
+import { createLogDestination, type WriteSync } from '../../../core/io/log-destination.ts'
 
 const script = join(import.meta.dirname, 'log-child.ts')
 
@@ -47,4 +47,71 @@ describe('createLogDestination', () => {
     child.kill('SIGKILL')
     await once(child, 'exit')
   })
+
+  it('lets a process end whose reader has gone', async () => {
+    const { child, lines } = start('speaks-at-its-end')
+    await once(lines, 'line')
+    await once(child.stdout.destroy(), 'close')
+
+    child.kill('SIGTERM')
+
+    expect(await once(child, 'exit')).toEqual([0, null])
+  })
+
+  it('drops what cannot be written, and writes what comes behind it', () => {
+    const reader = slowReader()
+    const output = createLogDestination(reader.write)
+
+    reader.says('ENOSPC')
+    output.write('lost')
+    output.flushSync()
+    reader.says(undefined)
+    output.write('kept')
+    output.flushSync()
+
+    expect(reader.text()).toBe('kept')
+  })
+
+  it('keeps for a reader that is behind what it did not take, up to a limit, whole characters', () => {
+    const reader = slowReader()
+    const output = createLogDestination(reader.write)
+    const line = 'é'.repeat(4096)
+
+    reader.says('EAGAIN', 3)
+    output.write(line)
+    output.flushSync()
+    for (let count = 0; count < 1000; count += 1) {
+      output.write(line)
+      output.flushSync()
+    }
+    reader.says(undefined)
+    output.flushSync()
+    const caughtUp = reader.text()
+    output.write('on')
+    output.flushSync()
+
+    expect(caughtUp).toMatch(/^é+$/)
+    expect(caughtUp.length % line.length).toBe(0)
+    expect(Buffer.byteLength(caughtUp)).toBeLessThan(1024 * 1024 + 2 * Buffer.byteLength(line))
+    expect(reader.text()).toBe(`${caughtUp}on`)
+  })
 })
+
+/** A file descriptor of a reader that may fail, before which it takes a few bytes. */
+function slowReader() {
+  const taken: Buffer[] = []
+  let code: string | undefined
+  let room = 0
+  const write: WriteSync = (_, bytes) => {
+    const size = code === undefined ? bytes.length : Math.min(room, bytes.length)
+    if (size === 0) throw Object.assign(new Error('not now'), { code })
+    room -= size
+    taken.push(Buffer.from(bytes.subarray(0, size)))
+    return size
+  }
+  const says = (next: string | undefined, bytes = 0) => {
+    code = next
+    room = bytes
+  }
+  return { write, says, text: () => Buffer.concat(taken).toString() }
+}

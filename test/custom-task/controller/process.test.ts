@@ -35,6 +35,7 @@ async function spawnController({ kube, broker, tokenFile }: World, config: objec
     started,
     caught: lines.first('caches filled'),
     kill: (signal: NodeJS.Signals) => child.kill(signal),
+    loseReader: () => once(child.stdout.destroy(), 'close'),
     async [Symbol.asyncDispose]() {
       child.kill('SIGKILL')
       await exited
@@ -181,6 +182,21 @@ describe('the controller process', { timeout: 60_000 }, () => {
 
     expect([live?.status, ready?.status, metrics?.status, other?.status]).toEqual([200, 200, 200, 404])
     expect(await metrics?.text()).toContain('tokenbroker_controller_queue_depth{state="waiting"} 0')
+    expect(await controller.exited).toBe(0)
+  })
+
+  it('works though nobody reads its log any more, and ends with 0 on SIGTERM', async () => {
+    await using world = await createWorld()
+    await using controller = await spawnController(world)
+    await controller.caught
+    await controller.loseReader()
+    world.startRun()
+    world.makeChild()
+    world.nameChild()
+    expect(conditionOf(await world.customRunWhen(isDone))).toBe('True Authorized')
+
+    controller.kill('SIGTERM')
+
     expect(await controller.exited).toBe(0)
   })
 

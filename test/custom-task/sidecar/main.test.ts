@@ -182,6 +182,17 @@ describe('sidecar', () => {
     never.resolve(undefined)
   })
 
+  it('ends at SIGTERM though nobody reads its log any more', async () => {
+    const sidecar = await start(config())
+    await ready(sidecar)
+    for (const stream of [sidecar.child.stdout, sidecar.child.stderr]) stream?.destroy()
+
+    sidecar.child.kill('SIGTERM')
+
+    expect(await sidecar.exit).toBe(0)
+    expect(await readdir(join(root, 'one'))).toEqual([])
+  })
+
   it('makes new keys at each start', async () => {
     const first = await start(config())
     await ready(first)

@@ -72,7 +72,8 @@ async function spawnWebhook({ directory, file }: World, config: object, { onTest
     const found = lines.find((line) => line.msg === msg)
     return found ? Promise.resolve(found) : new Promise<Line>((resolve) => waiting.set(msg, resolve))
   }
-  return { exited, said, lines, stderr: () => stderr, kill: (signal: NodeJS.Signals) => child.kill(signal) }
+  const loseReader = () => once(child.stdout.destroy(), 'close')
+  return { exited, said, lines, stderr: () => stderr, kill: (signal: NodeJS.Signals) => child.kill(signal), loseReader }
 }
 
 /** A run with a TokenExchange that is authorised, up to the TaskRun behind it. @returns the UID of the TaskRun */
@@ -168,6 +169,19 @@ describe('the webhook process', { timeout: 60_000 }, () => {
     expect(readyz.status).toBe(503)
     expect((await asked).json.response).toMatchObject({ allowed: true, patchType: 'JSONPatch' })
     expect(late.json.response).toMatchObject({ allowed: true, patchType: 'JSONPatch' })
+    expect(await webhook.exited).toBe(0)
+  })
+
+  it('ends at SIGTERM though nobody reads its log any more', async (context) => {
+    const world = await createWorld(context)
+    await world.writeCertificate()
+    const webhook = await spawnWebhook(world, world.config, context)
+    const { url } = await webhook.said('webhook started')
+    await webhook.loseReader()
+    await send(review({ object: podOf('not-that-one') }), { port: Number(new URL(String(url)).port), ca: world.ca })
+
+    webhook.kill('SIGTERM')
+
     expect(await webhook.exited).toBe(0)
   })
 
