@@ -3,6 +3,7 @@ import type { Workload } from '../core/identity/workload.ts'
 import type { ExchangeRequest } from '../core/oauth/exchange-request.ts'
 import type { Facts, Policy, PolicyFacts, PolicySubject } from '../core/policy/allowance.ts'
 import { askedScopes, candidatePolicies } from '../core/policy/candidates.ts'
+import { matchesSomeScope } from '../core/policy/scope-pattern.ts'
 import { Problem } from '../core/problem.ts'
 import { type AllowedCaller, isSameAccount } from './callers.ts'
 import { type CustomRunFacts, requireAskedByCustomRun } from './identity/walk-custom-run.ts'
@@ -113,7 +114,7 @@ async function candidateFacts(
   const provider = policies.provider(policy.spec.providerRef.name)
   const scopes = askedScopes(policy, request)
   // Only scopes that the policy names are asked about: the answer to any other is no already.
-  const known = provider === undefined ? [] : scopes.filter((scope) => policy.spec.scopes.includes(scope))
+  const known = provider === undefined ? [] : scopes.filter((scope) => matchesSomeScope(policy.spec.scopes, scope))
   const questions = serviceAccounts.flatMap((serviceAccount) =>
     known.map((scope) => askScopeAccess({ namespace, serviceAccount, provider: policy.spec.providerRef.name, scope })),
   )

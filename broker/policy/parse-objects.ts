@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { clusterTokenProviderSpec } from '../../core/crd/cluster-token-provider.ts'
 import { tokenPolicySpec } from '../../core/crd/token-policy.ts'
+import { compileValidations } from '../../core/io/cel/compile-validations.ts'
 import type { KubeObject } from '../../core/io/kube/api.ts'
 import type { Policy, Provider } from '../../core/policy/allowance.ts'
 
@@ -32,7 +33,15 @@ export interface Watched<T> {
 export function parsePolicy(object: KubeObject): Watched<Policy> {
   const { name, namespace = '', uid, generation = 1, resourceVersion } = object.metadata
   const spec = tokenPolicySpec.parse(object.spec)
-  const value: Policy = { kind: 'TokenPolicy', name, namespace, uid, generation, spec, validations: [] }
+  const value: Policy = {
+    kind: 'TokenPolicy',
+    name,
+    namespace,
+    uid,
+    generation,
+    spec,
+    validations: compileValidations(spec.validations),
+  }
   return { value, resourceVersion, ready: readyCondition(object) }
 }
 

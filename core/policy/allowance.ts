@@ -9,6 +9,10 @@ export interface CompiledValidation {
   readonly name: string
   /** The policy author's sentence with the mend. */
   readonly message: string
+  /** Steps that one evaluation takes at most, from its text. */
+  readonly cost: number
+  /** Why the text is no expression; it then refuses everything. */
+  readonly problem?: string
   /** @returns `error` where it cannot be evaluated, such as for a member that is absent; then it refuses */
   check(variables: Readonly<Record<string, unknown>>): 'true' | 'false' | 'error'
 }

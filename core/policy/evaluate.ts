@@ -1,8 +1,9 @@
-import { parseDuration } from '../duration.ts'
 import { Problem } from '../problem.ts'
-import type { Allowance, AllowanceFields, Facts, PolicyFacts, Provider, Verdict } from './allowance.ts'
+import type { Allowance, AllowanceFields, ApprovalNeed, Facts, PolicyFacts, Provider, Verdict } from './allowance.ts'
+import { approvalNeeds } from './approval-needs.ts'
 import type { ProvidedInput } from './rule.ts'
 import { rules } from './rules.ts'
+import { ttlSeconds } from './ttl.ts'
 
 /** One candidate policy with what every rule said of it. */
 export interface Judgement {
@@ -24,16 +25,16 @@ export function judge(facts: Facts): readonly Judgement[] {
 }
 
 /**
- * Decides: the first candidate (in name order) that nothing is said against, else a refusal by the candidate that came
- * furthest, which is the one whose mend is nearest.
+ * Decides: among the candidates that nothing is said against one that needs no person comes first, then name order. Else
+ * a refusal by the candidate that came furthest, which is the one whose mend is nearest.
  *
  * @throws Problem the first refusal's reason, or `policy_unknown` where there is no candidate
  */
 export function evaluate(facts: Facts): Allowance {
   const judgements = judge(facts)
-  const allowed = judgements.find((j) => j.refusal === undefined)
-  if (allowed?.candidate.provider !== undefined)
-    return allowance(facts, allowed, allowed.candidate.provider, judgements)
+  const allowed = judgements.flatMap((judgement) => allowedBy(judgement))
+  const chosen = allowed.find(({ approvals }) => approvals.length === 0) ?? allowed[0]
+  if (chosen !== undefined) return allowance(facts, chosen, judgements)
   const nearest = nearestRefusal(judgements)
   if (nearest?.refusal === undefined) throw new Problem('policy_unknown', { detail: 'no policy to judge' })
   throw new Refused(nearest, nearest.refusal)
@@ -85,8 +86,21 @@ function distance(judgement: Judgement): number {
   return judgement.verdicts.findIndex((v) => !v.isAllowed)
 }
 
-function allowance(facts: Facts, chosen: Judgement, provider: Provider, all: readonly Judgement[]): Allowance {
-  const { policy, scopes, rbac } = chosen.candidate
+interface Allowed {
+  readonly judgement: Judgement
+  readonly provider: Provider
+  readonly approvals: readonly ApprovalNeed[]
+}
+
+function allowedBy(judgement: Judgement): readonly Allowed[] {
+  const { refusal, candidate } = judgement
+  const { provider } = candidate
+  if (refusal !== undefined || provider === undefined) return []
+  return [{ judgement, provider, approvals: approvalNeeds({ ...candidate, provider }) }]
+}
+
+function allowance(facts: Facts, { judgement, provider, approvals }: Allowed, all: readonly Judgement[]): Allowance {
+  const { policy, scopes, rbac } = judgement.candidate
   const fields: AllowanceFields = {
     subject: facts.subject,
     run: facts.run,
@@ -94,19 +108,14 @@ function allowance(facts: Facts, chosen: Judgement, provider: Provider, all: rea
     provider,
     audience: policy.spec.audience,
     scopes: [...new Set(scopes)].sort(),
-    ttlSeconds: ttlSeconds(facts, policy.spec.ttl, provider.spec.limits.maxTTL),
-    approvals: [],
+    ttlSeconds: ttlSeconds({ policy, provider, request: facts.request }),
+    approvals,
     agent: facts.agent,
     rbac,
-    verdicts: chosen.verdicts,
+    verdicts: judgement.verdicts,
     others: all
-      .filter((j) => j !== chosen)
+      .filter((j) => j !== judgement)
       .map((j) => ({ name: j.candidate.policy.name, reason: j.refusal?.reason ?? 'allowed' })),
   }
   return fields as Allowance
-}
-
-function ttlSeconds(facts: Facts, ttl: string, maxTTL: string): number {
-  const limits = [parseDuration(ttl), parseDuration(maxTTL)].map((seconds) => seconds ?? 0)
-  return Math.min(...limits, facts.request.requestedExpirySeconds ?? Number.POSITIVE_INFINITY)
 }

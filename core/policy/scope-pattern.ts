@@ -20,10 +20,20 @@ export function matchesSomeScope(patterns: readonly string[], scope: string): bo
   return patterns.some((pattern) => matchesScope(pattern, scope))
 }
 
+/** Whether two patterns have a scope in common. */
+export function overlaps(a: string, b: string): boolean {
+  const [parts, others] = [a.split(separator), b.split(separator)]
+  return parts.length === others.length && parts.every((part, at) => shareText(part, others[at] ?? ''))
+}
+
 /** Splits into segments and the separators between them, which have to be the same. */
 const separator = /([:/])/
 
 function matchesPart(wanted: string, found: string): boolean {
   // A star that is asked for means whatever the provider takes it for: no glob gives that away.
   return wanted === '*' ? found !== '' && !found.includes('*') : wanted === found
+}
+
+function shareText(a: string, b: string): boolean {
+  return a === b || (a === '*' && b !== '') || (b === '*' && a !== '')
 }

@@ -1,6 +1,17 @@
 import { describe, expect, it } from 'vitest'
+import { compileValidations } from '../../../core/io/cel/compile-validations.ts'
+import type { Policy } from '../../../core/policy/allowance.ts'
 import { policyReadiness, providerReadiness } from '../../../core/policy/readiness.ts'
 import { policyOf, providerOf } from './policy-fixture.ts'
+
+function forTeam(team: string): object {
+  return { namespaceSelector: { matchLabels: { team } } }
+}
+
+function withValidations(...expressions: readonly string[]): Policy {
+  const written = expressions.map((expression, at) => ({ name: `v${at}`, expression, message: 'do not' }))
+  return { ...policyOf({ validations: written }), validations: compileValidations(written) }
+}
 
 describe('policyReadiness', () => {
   it.each([
@@ -31,12 +42,57 @@ describe('policyReadiness', () => {
     ['a limit of zero', {}, providerOf({ limits: { maxTTL: '0h0m' } }), 'NoLifetime', 'zero'],
     ['a suspended policy', { suspend: true }, providerOf(), 'Suspended', 'suspend'],
     ['a suspended provider', {}, providerOf({ suspend: true }), 'Suspended', 'suspend'],
+    ['a glob with a scope of the provider', { scopes: ['deploy:*'] }, providerOf(), 'Ready', 'builtin'],
+    ['a scope that a glob of the provider means', {}, providerOf({ scopes: ['deploy:*'] }), 'Ready', 'builtin'],
+    ['a glob without any', { scopes: ['*:read'] }, providerOf(), 'ScopeNotAtProvider', 'does not list *:read'],
+    [
+      'a provider for other namespaces',
+      {},
+      providerOf(forTeam('b')),
+      'NamespaceNotAtProvider',
+      'not for this namespace',
+    ],
+    ['a provider for its namespace', {}, providerOf(forTeam('a')), 'Ready', 'builtin'],
+    ['no time to approve', { approval: { expiresAfter: '0m' } }, providerOf(), 'NoTimeToApprove', 'zero'],
   ])('of %s says so', (_what, spec, provider, reason, message) => {
-    const readiness = policyReadiness(policyOf(spec), provider)
+    const readiness = policyReadiness(policyOf(spec), provider, { team: 'a' })
 
     expect(readiness).toMatchObject({ isReady: reason === 'Ready', reason })
     expect(readiness.message).toContain(message)
     expect(readiness.message).toMatch(/^[A-Z].*\.$/)
+  })
+})
+
+describe('policyReadiness with validations', () => {
+  it('says what they cost at most', () => {
+    const readiness = policyReadiness(withValidations('agent', 'event.ref == "refs/heads/main"'), providerOf())
+
+    expect(readiness.message).toMatch(/^Tokens of at most .* by builtin; validations cost at most \d+ of \d+ steps\.$/)
+  })
+
+  it('names the one that is no expression, and where', () => {
+    expect(policyReadiness(withValidations('agent', 'run.pipelne == "x"'), providerOf())).toEqual({
+      isReady: false,
+      reason: 'ExpressionInvalid',
+      message: 'Validation v1: character 5: No such key: pipelne.',
+    })
+  })
+
+  it('names the one that costs most where they cost too much', () => {
+    const readiness = policyReadiness(withValidations('agent', 'request.scopes == request.scopes'), providerOf())
+    const dear = policyReadiness(withValidations('agent', 'request.scopes.all(s, s in request.scopes)'), providerOf())
+
+    expect(readiness.reason).toBe('Ready')
+    expect(dear).toMatchObject({ isReady: false, reason: 'ExpressionTooExpensive' })
+    expect(dear.message).toContain('of which v1')
+  })
+})
+
+describe('a ClusterTokenPolicy', () => {
+  it('is ready whatever namespaces its provider is for', () => {
+    const policy: Policy = { ...policyOf(), kind: 'ClusterTokenPolicy' }
+
+    expect(policyReadiness(policy, providerOf(forTeam('b'))).isReady).toBe(true)
   })
 })
 

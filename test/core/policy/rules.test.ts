@@ -10,22 +10,7 @@ import { serviceAccounts } from '../../../core/policy/rules/service-accounts.ts'
 import { suspended } from '../../../core/policy/rules/suspended.ts'
 import { rules } from '../../../core/policy/rules.ts'
 import { accessTo, factsOf, policyOf, providerOf, run } from './policy-fixture.ts'
-
-function inputOf(changes: Partial<ProvidedInput> = {}): ProvidedInput {
-  const { request, subject } = factsOf()
-  const asked = changes.scopes ?? ['deploy:staging']
-  return {
-    request,
-    subject,
-    run,
-    agent: undefined,
-    policy: policyOf(),
-    provider: providerOf(),
-    scopes: asked,
-    rbac: accessTo(asked),
-    ...changes,
-  }
-}
+import { inputOf } from './rule-input.ts'
 
 function subjectOf(...names: readonly string[]): ProvidedInput['subject'] {
   return { cluster: 'main', namespace: 'payments', namespaceLabels: {}, serviceAccounts: names }
@@ -42,6 +27,8 @@ const nothingAgainst: readonly (readonly [Rule, string, Partial<ProvidedInput>])
   [audience, 'a request that leaves the audience to the policy', { request: noAudience }],
   [scopes, 'a scope of the policy', {}],
   [scopes, 'every scope of the policy', { scopes: ['deploy:staging', 'deploy:production'] }],
+  [scopes, 'a scope that a glob means', { policy: policyOf({ scopes: ['deploy:*'] }) }],
+  [scopes, 'a scope that a glob of the provider means', { provider: providerOf({ scopes: ['deploy:*'] }) }],
   [serviceAccounts, 'a policy that names no ServiceAccounts', {}],
   [
     serviceAccounts,
@@ -94,6 +81,23 @@ const against: readonly (readonly [Rule, string, Partial<ProvidedInput>, string]
     scopes,
     'a scope of the policy that the provider does not have',
     { provider: providerOf({ scopes: ['image:push'] }) },
+    'scope_not_allowed',
+  ],
+  [scopes, 'no scope, where the policy has no default', { scopes: [] }, 'scope_not_allowed'],
+  [
+    scopes,
+    'a glob that is asked for',
+    {
+      scopes: ['deploy:*'],
+      policy: policyOf({ scopes: ['deploy:*'] }),
+      provider: providerOf({ scopes: ['deploy:*'] }),
+    },
+    'scope_not_allowed',
+  ],
+  [
+    scopes,
+    'a scope that only the policy has a glob for',
+    { scopes: ['deploy:dev'], policy: policyOf({ scopes: ['deploy:*'] }) },
     'scope_not_allowed',
   ],
   [
@@ -150,12 +154,20 @@ describe('rules', () => {
   it('are in an order that lets the last refusal mean: everything else would have allowed it', () => {
     expect(rules.map((rule) => rule.name)).toEqual([
       'audience',
+      'provider-namespace',
       'scopes',
       'service-accounts',
       'rbac',
       'secret-delivery',
       'run-is-alive',
       'suspended',
+      'runs-assurance',
+      'limits-require',
+      'runs-source',
+      'runs-pod-template',
+      'runs-pipelines',
+      'runs-event-listeners',
+      'validations',
       'mode',
     ])
   })
