@@ -11,6 +11,7 @@ import { createClusterKeys } from './identity/cluster-keys.ts'
 import type { TrustedCluster } from './identity/verify.ts'
 import { walkCustomRun } from './identity/walk-custom-run.ts'
 import { walkPod } from './identity/walk-pod.ts'
+import type { EventRegister } from './interceptor/event-register.ts'
 import { createAskScopeAccess } from './policy/scope-access.ts'
 import { type WatchedPolicies, watchPolicies } from './policy/watch-policies.ts'
 import { listenForRefusals } from './refusals.ts'
@@ -22,6 +23,8 @@ interface Deps {
   /** Of its ServiceAccount tokens: what the configuration says, or else its API server. */
   readonly issuer: string
   readonly kube: KubeClient
+  /** What the walk asks for the event of a run. Default: no event is verified. */
+  readonly events?: EventRegister
   readonly clock: Clock
   readonly log: Logger
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { name } from '../core/crd/fields.ts'
 import { clusterIssuer } from './identity/cluster-issuer.ts'
+import { interceptorConfig } from './interceptor/config.ts'
 
 const port = z.int().min(0).max(65_535)
 const path = z.string().min(1).max(4096)
@@ -69,6 +70,22 @@ const saysCluster = ({ clusters, introspection }: { clusters: readonly { name: s
     named === undefined ? clusters.length === 1 : clusters.some((one) => one.name === named),
   )
 
+function namesClusterOfEvents({
+  clusters,
+  interceptor,
+}: {
+  clusters: readonly { name: string }[]
+  interceptor?: Place | undefined
+}) {
+  if (interceptor === undefined) return true
+  const { cluster: named } = interceptor
+  return named === undefined ? clusters.length === 1 : clusters.some((one) => one.name === named)
+}
+
+interface Place {
+  readonly cluster?: string | undefined
+}
+
 interface Callers {
   readonly callers: readonly { readonly cluster?: string | undefined }[]
 }
@@ -85,6 +102,9 @@ export const brokerConfig = z
       token: tlsListener.describe('/token, /authorize, /introspect, /revoke, /runs/end, /runs/live.'),
       discovery: listener.describe('Metadata and keys; may be public, so clear text is allowed (behind an ingress).'),
       metrics: listener.describe('/livez, /readyz, /metrics.'),
+      interceptor: tlsListener
+        .optional()
+        .describe('/intercept, for EventListeners of Tekton Triggers; needs interceptor.'),
     }),
     clusters: z
       .array(cluster)
@@ -130,6 +150,7 @@ export const brokerConfig = z
       .strictObject({ callers: z.array(caller).max(256).describe('Who may introspect tokens of which audiences.') })
       .default({ callers: [] })
       .describe('Callers of /introspect.'),
+    interceptor: interceptorConfig.optional(),
     limits: z
       .strictObject({
         requestsPerSecondPerPod: z.number().positive().max(1_000_000).default(20).describe('Rate of one pod.'),
@@ -155,6 +176,14 @@ export const brokerConfig = z
   .refine(saysCluster, {
     message: 'every caller needs the name of its cluster where there are several, and one that is listed in clusters',
     path: ['introspection', 'callers'],
+  })
+  .refine(({ interceptor, listeners }) => (interceptor === undefined) === (listeners.interceptor === undefined), {
+    message: 'interceptor and listeners.interceptor go together: where events come in, and whose they may be',
+    path: ['interceptor'],
+  })
+  .refine(namesClusterOfEvents, {
+    message: 'interceptor.cluster names one of clusters; it may only be left out where there is one',
+    path: ['interceptor', 'cluster'],
   })
 
 export type BrokerConfig = z.output<typeof brokerConfig>

@@ -6,7 +6,8 @@ import type { KeyStore } from './issuer/key-store.ts'
 
 interface Deps {
   readonly keys: Pick<KeyStore, 'rotateIfDue'>
-  readonly book: Pick<GrantBook, 'sweep'>
+  /** Projections that forget what has expired. */
+  readonly books: readonly Pick<GrantBook, 'sweep'>[]
   readonly clock: Clock
   readonly delay: Delay
   readonly log: Logger
@@ -16,11 +17,11 @@ interface Deps {
 const everyMs = 60_000
 
 /** What has to be done now and then: rotate keys that are due, forget grants that have expired. */
-export async function keepHouse({ keys, book, clock, delay, log }: Deps, signal: AbortSignal): Promise<void> {
+export async function keepHouse({ keys, books, clock, delay, log }: Deps, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await delay(everyMs, signal).catch(() => undefined)
     if (signal.aborted) return
-    book.sweep(clock())
+    for (const book of books) book.sweep(clock())
     await keys
       .rotateIfDue(signal)
       .then((change) => change !== 'unchanged' && log.info({ change }, 'signing keys changed'))

@@ -7,6 +7,8 @@ export interface BrokerMetrics {
   readonly registry: Registry
   exchange(known: Known, outcome: Outcome, seconds: number): void
   counted(door: string, reason: string): void
+  /** @param sender its name in the configuration; empty where none is proved */
+  event(sender: string, reason: string): void
   auditHealth(health: {
     readonly isWritable: boolean
     readonly queueLength: number
@@ -35,6 +37,12 @@ export function createBrokerMetrics({ version }: { readonly version: string }): 
     name: 'tokenbroker_refusals_counted_total',
     help: 'Refusals that were counted and not recorded one by one, by door and reason.',
     labelNames: ['door', 'reason'] as const,
+    registers,
+  })
+  const events = new Counter({
+    name: 'tokenbroker_events_total',
+    help: 'Events of Tekton triggers, by sender (empty where it is not proved) and reason.',
+    labelNames: ['sender', 'reason'] as const,
     registers,
   })
   const auditQueue = new Gauge({
@@ -69,6 +77,9 @@ export function createBrokerMetrics({ version }: { readonly version: string }): 
     },
     counted(door: string, reason: string) {
       suppressed.inc({ door, reason })
+    },
+    event(sender: string, reason: string) {
+      events.inc({ sender, reason })
     },
     auditHealth(health: Parameters<BrokerMetrics['auditHealth']>[0]) {
       auditQueue.set(health.queueLength)

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { Logger } from 'pino'
-import type { AuditEntry } from '../core/audit/event.ts'
+import type { AuditEntry, AuditRecord } from '../core/audit/event.ts'
 import type { Clock } from '../core/clock.ts'
 import { type RunningServer, startServer } from '../core/io/http-server.ts'
 import { createKubeClient } from '../core/io/kube/client.ts'
@@ -18,6 +18,7 @@ import { createSuppressor } from './audit/suppress.ts'
 import { type Cluster, createCluster } from './cluster.ts'
 import type { BrokerConfig } from './config.ts'
 import { createCountRefusal } from './counting.ts'
+import { createEvents, type Events } from './events.ts'
 import { keepHouse } from './housekeeping.ts'
 import { createMetricsApp } from './http/metrics-app.ts'
 import { publishedIssuer } from './identity/cluster-issuer.ts'
@@ -46,6 +47,7 @@ export async function startBroker(deps: Deps): Promise<void> {
   const { config, version, log, clock, shutdown } = deps
   const newId = createUuidV7(clock)
   const book = createGrantBook({ clock })
+  const events = createEvents(config, clock)
   const keys = await openedBy(
     { key: 'keys.directory', mend: writableVolume },
     openKeyStore({ directory: config.keys.directory, clock }, shutdown.signal),
@@ -58,15 +60,15 @@ export async function startBroker(deps: Deps): Promise<void> {
     newId,
     signInBackground: availableParallelism() > 1,
   })
-  const journal = await openAudit(deps, newId, book)
+  const journal = await openAudit(deps, newId, [book, events])
   const suppressor = createSuppressor({ journal, clock, alarm: systemAlarm, log, subject: config.name })
   const metrics = createBrokerMetrics({ version })
-  const clusters = await connectClusters(deps)
+  const clusters = await connectClusters(deps, events)
   const countRefusal = createCountRefusal({ suppress: suppressor.note, meter: metrics.counted })
   const tokenApp = createApp({ config, clusters, issuer, journal, book, countRefusal, metrics, log, clock, newId })
   for (const { policies } of clusters) policies.start()
   await journal.append(lifeCycle('started', config.name, clock()))
-  void keepHouse({ keys, book, clock, delay: systemDelay, log }, shutdown.signal)
+  void keepHouse({ keys, books: [book, events], clock, delay: systemDelay, log }, shutdown.signal)
 
   const { listeners } = config
   const onError = (err: unknown) => log.error({ err }, 'listener failed')
@@ -87,6 +89,11 @@ export async function startBroker(deps: Deps): Promise<void> {
       log,
     ),
   ]
+  const interceptorApp = await events.open({ journal, suppress: suppressor.note, metrics, log })
+  if (interceptorApp !== undefined && listeners.interceptor !== undefined) {
+    const options = listenOptions(listeners.interceptor, onError)
+    servers.push(await listen('interceptor', startServer(interceptorApp, options), log))
+  }
   const metricsServer = await listen('metrics', startServer(metricsApp, listenOptions(listeners.metrics, onError)), log)
 
   const graceMs = config.shutdownGraceSeconds * 1000
@@ -108,7 +115,7 @@ export async function startBroker(deps: Deps): Promise<void> {
 async function openAudit(
   { config, version, log, clock, shutdown }: Deps,
   newId: () => string,
-  book: ReturnType<typeof createGrantBook>,
+  projections: readonly { apply(record: AuditRecord): void }[],
 ): Promise<Journal> {
   const options = {
     source: `/tokenbroker/${config.name}`,
@@ -116,7 +123,9 @@ async function openAudit(
     clock,
     newId,
     log,
-    onDurable: book.apply,
+    onDurable: (record: AuditRecord) => {
+      for (const one of projections) one.apply(record)
+    },
   }
   if (config.audit.durability === 'memory') return createMemoryJournal(options)
   const { directory, acceptNewEpoch } = config.audit
@@ -126,7 +135,10 @@ async function openAudit(
   )
 }
 
-async function connectClusters({ config, env, log, clock, shutdown }: Deps): Promise<readonly Cluster[]> {
+async function connectClusters(
+  { config, env, log, clock, shutdown }: Deps,
+  { register }: Events,
+): Promise<readonly Cluster[]> {
   const clusters = await Promise.all(
     config.clusters.map(async (entry, at) => {
       const { kubeconfig, context } = entry
@@ -140,7 +152,7 @@ async function connectClusters({ config, env, log, clock, shutdown }: Deps): Pro
       })
       const asking = { kube, setting: `clusters.${at}.issuer`, delay: systemDelay }
       const issuer = entry.issuer ?? (await publishedIssuer(asking, shutdown.signal))
-      return createCluster({ config: entry, issuer, kube, clock, log: clusterLog })
+      return createCluster({ config: entry, issuer, kube, events: register, clock, log: clusterLog })
     }),
   )
   requireDistinct(clusters)

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
-import type { AuditEntry, AuditJournal, AuditRequest, AuditSubject } from '../../core/audit/event.ts'
+import type { AuditEntry, AuditJournal, AuditReason, AuditRequest, AuditSubject } from '../../core/audit/event.ts'
 import type { Clock } from '../../core/clock.ts'
-import { type ProblemReason, problems } from '../../core/problem.ts'
+import { problems } from '../../core/problem.ts'
 import type { Alarm } from './alarm.ts'
 
 type Door = AuditRequest['door']
@@ -9,7 +9,7 @@ type Door = AuditRequest['door']
 /** Counts refusals that anybody can cause, so that nobody can fill the disk with them. */
 export interface Suppressor {
   /** Counts one refusal; its record follows at the end of the window, with all of its kind. */
-  note(door: Door, reason: ProblemReason, caller?: AuditSubject): void
+  note(door: Door, reason: AuditReason, caller?: AuditSubject): void
   /** Records what was counted, and ends. Waits for the journal; resolves also when that fails. */
   close(): Promise<void>
 }
@@ -27,7 +27,7 @@ interface SuppressorOptions {
 
 interface Count {
   readonly door: Door
-  readonly reason: ProblemReason
+  readonly reason: AuditReason
   /** The ServiceAccount, where it proved itself. */
   readonly caller?: AuditSubject | undefined
   readonly since: Date
@@ -48,7 +48,7 @@ export function createSuppressor(options: SuppressorOptions): Suppressor {
   let cancel: (() => void) | undefined
   let isClosed = false
 
-  function note(door: Door, reason: ProblemReason, caller?: AuditSubject): void {
+  function note(door: Door, reason: AuditReason, caller?: AuditSubject): void {
     add({ door, reason, caller: caller && admit(caller), since: clock(), count: 1 })
     if (!isClosed) cancel ??= alarm(windowMs, ring)
   }
@@ -105,7 +105,8 @@ function nameOf({ cluster, namespace, service_account }: AuditSubject): string {
 }
 
 function entry({ door, reason, caller, since, count }: Count, subject: string, time: Date): AuditEntry {
-  const { outcome } = problems[reason]
+  // What is no problem of a request is an event that was not let in.
+  const outcome = reason in problems ? problems[reason as keyof typeof problems].outcome : 'denied'
   const counted = { suppressed_count: count, suppressed_since: since.toISOString() }
   const data = { outcome, reason, ...(caller && { actor: caller }), request: { door }, ...counted }
   return { type: 'dev.tokenbroker.suppressed.v1', subject, time, data }

@@ -46,7 +46,7 @@ function proveHmac(hmac: Hmac, secrets: readonly Secret[], { body, header }: Mes
   if (timestamp === undefined) return unsigned(hmac.timestampHeader ?? '')
   if (hmac.timestampHeader !== undefined && !isRecent(timestamp, hmac.toleranceSeconds, now)) return stale
   if (!text.startsWith(hmac.prefix)) return wrong
-  const shown = Buffer.from(text.slice(hmac.prefix.length), hmac.encoding)
+  const shown = decode(text.slice(hmac.prefix.length), hmac.encoding)
   // Not replace(): a body may hold what it takes for a pattern.
   const [before = '', after = ''] = hmac.content
     .split('{body}')
@@ -65,7 +65,7 @@ function proveStandard(secrets: readonly Secret[], { body, header }: Message, no
   const shown = signatures
     .split(' ', maxSignatures)
     .filter((text) => text.startsWith('v1,'))
-    .map((text) => Buffer.from(text.slice(3), 'base64'))
+    .map((text) => decode(text.slice(3), 'base64'))
   return proved(shown.some((one) => expected.some((other) => isSame(one, other))))
 }
 
@@ -95,6 +95,13 @@ function hash(algorithm: Hmac['algorithm'], key: string | Buffer, content: strin
 
 function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest()
+}
+
+/** Node decodes as far as it gets; what it passed over makes the text no signature. */
+function decode(text: string, encoding: Hmac['encoding']): Buffer {
+  const bytes = Buffer.from(text, encoding)
+  const isWhole = bytes.toString(encoding) === (encoding === 'hex' ? text.toLowerCase() : text)
+  return isWhole ? bytes : Buffer.alloc(0)
 }
 
 function isSame(shown: Buffer, expected: Buffer): boolean {

@@ -10,12 +10,16 @@ import { type EventRefusal, refuseEvent } from './refusal.ts'
  * What an event says, in the names of policies: those that its sender's kind has, and those that the configuration reads
  * by pointers. A configured field never hides one of the kind.
  */
-export function readFields(sender: SenderConfig, delivery: Delivery, isSigned: boolean): EventFields | EventRefusal {
+export function readFields(
+  sender: SenderConfig,
+  delivery: Delivery,
+  isSigned: boolean,
+): { readonly kind: 'read'; readonly fields: EventFields } | EventRefusal {
   const body = parseJson(delivery.body)
   const known = knownFields(sender, delivery, body)
   if (typeof body !== 'object' || body === null || known === undefined) return malformed
   const configured = Object.entries(sender.fields).map(([name, pointer]) => [name, atPointer(body, pointer)])
-  return { ...eventFields(Object.fromEntries(configured)), ...known, isSigned }
+  return { kind: 'read', fields: { ...eventFields(Object.fromEntries(configured)), ...known, isSigned } }
 }
 
 function knownFields(sender: SenderConfig, { header }: Delivery, body: unknown): EventFields | undefined {

@@ -2,7 +2,7 @@ import type { VerifiedEvent } from '../identity/run.ts'
 import type { AuditEvent } from './event.ts'
 
 /** A verified event as records show it: beside the run that it started, and where it came in. */
-export function describeEvent(event: VerifiedEvent): AuditEvent {
+export function describeEvent(event: Omit<VerifiedEvent, 'person'>): AuditEvent {
   return {
     id: event.id,
     sender: event.sender,

@@ -11,6 +11,8 @@ export type AuditType =
   | 'dev.tokenbroker.exchange.failed.v1'
   | 'dev.tokenbroker.token.revoked.v1'
   | 'dev.tokenbroker.run.ended.v1'
+  | 'dev.tokenbroker.event.registered.v1'
+  | 'dev.tokenbroker.event.refused.v1'
   | 'dev.tokenbroker.broker.started.v1'
   | 'dev.tokenbroker.broker.stopped.v1'
   | 'dev.tokenbroker.broker.recovered.v1'
@@ -29,9 +31,13 @@ export type AuditReason =
   | 'approved'
   | 'approval_closed'
   | 'event_verified'
-  | 'event_unsigned'
+  | 'event_malformed'
   | 'event_replayed'
   | 'event_sender_unknown'
+  | 'event_signature'
+  | 'event_stale'
+  | 'event_unavailable'
+  | 'event_unsigned'
   | 'policy_added'
   | 'policy_changed'
   | 'policy_removed'
@@ -116,7 +122,7 @@ export interface AuditApproval {
 }
 
 export interface AuditRequest {
-  readonly door: 'token' | 'authorize' | 'explain' | 'introspect' | 'revoke' | 'runs-end' | 'runs-live'
+  readonly door: 'token' | 'authorize' | 'explain' | 'introspect' | 'revoke' | 'runs-end' | 'runs-live' | 'interceptor'
   /** It was asked what would happen; nothing was to be granted. */
   readonly is_dry_run?: boolean
   readonly grant_type?: string

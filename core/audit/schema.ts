@@ -11,6 +11,8 @@ export const auditTypes = [
   'dev.tokenbroker.exchange.failed.v1',
   'dev.tokenbroker.token.revoked.v1',
   'dev.tokenbroker.run.ended.v1',
+  'dev.tokenbroker.event.registered.v1',
+  'dev.tokenbroker.event.refused.v1',
   'dev.tokenbroker.broker.started.v1',
   'dev.tokenbroker.broker.stopped.v1',
   'dev.tokenbroker.broker.recovered.v1',
@@ -32,9 +34,13 @@ export const auditReasons = [
   'approved',
   'approval_closed',
   'event_verified',
-  'event_unsigned',
+  'event_malformed',
   'event_replayed',
   'event_sender_unknown',
+  'event_signature',
+  'event_stale',
+  'event_unavailable',
+  'event_unsigned',
   'policy_added',
   'policy_changed',
   'policy_removed',
@@ -118,7 +124,7 @@ const run = z.looseObject({
 })
 
 const request = z.looseObject({
-  door: z.enum(['token', 'authorize', 'explain', 'introspect', 'revoke', 'runs-end', 'runs-live']),
+  door: z.enum(['token', 'authorize', 'explain', 'introspect', 'revoke', 'runs-end', 'runs-live', 'interceptor']),
   is_dry_run: z.boolean().optional(),
   grant_type: z.string().optional(),
   audience: z.string().optional(),

@@ -11,6 +11,7 @@ import { version } from '../../core/version.ts'
 import { forms, play } from '../../test/broker/exchange-fixture.ts'
 import { customRunForm, exchangeForm } from '../../test/broker/http/whole-app.ts'
 import { createCustomRun, createRun, succeeded } from '../../test/broker/identity/run-fixture.ts'
+import { pushBody, startInterceptor } from '../../test/broker/interceptor/interceptor-fixture.ts'
 import { system } from '../../test/demo/cluster-objects.ts'
 import { startExampleBroker } from './example-broker.ts'
 import { createStableText, stableId } from './stable-text.ts'
@@ -24,7 +25,7 @@ const log = createLog({ name: 'docs', level: 'silent' })
 export async function exampleRecords(): Promise<readonly AuditRecord[]> {
   const directory = await mkdtemp(join(tmpdir(), 'tokenbroker-docs-'))
   try {
-    const entries = [...(await entriesOfBroker()), ...(await intendedEntries())]
+    const entries = [...(await entriesOfBroker()), ...(await intendedEntries()), ...(await eventEntries())]
     return await recorded(directory, entries)
   } finally {
     await rm(directory, { recursive: true, force: true })
@@ -88,6 +89,15 @@ async function intendedEntries(): Promise<readonly AuditEntry[]> {
     const text = names.reduce((current, [from, to]) => current.replaceAll(from, to), JSON.stringify(entry))
     return { ...JSON.parse(text), time } as AuditEntry
   })
+}
+
+/** A push that comes in, and comes in again under another id. */
+async function eventEntries(): Promise<readonly AuditEntry[]> {
+  await using github = await startInterceptor({ clock })
+  const push = github.signed('push', pushBody())
+  await github.intercept(push, { eventId: '00000000-0000-4000-8000-000000000201' })
+  await github.intercept(push, { eventId: '00000000-0000-4000-8000-000000000202' })
+  return github.entries
 }
 
 /** A journal that is opened, written, closed in the middle of a line, and opened again. */

@@ -30,6 +30,14 @@ export const typeTexts: Readonly<Record<AuditType, { readonly when: string; read
     when: 'A run ended, and with it what it was given.',
     example: '`revoked_tokens` are those that were alive; here the only one had been given back before.',
   },
+  'dev.tokenbroker.event.registered.v1': {
+    when: 'The sender of an event was verified. The record was durable before the EventListener was told to go on.',
+    example: 'A push, signed by GitHub; the run that it starts shows the same `id` in `run.event`.',
+  },
+  'dev.tokenbroker.event.refused.v1': {
+    when: 'A verified event came in again. What nobody signed is counted in `suppressed` records, door `interceptor`.',
+    example: 'The same body under another id; further ones of it are counted.',
+  },
   'dev.tokenbroker.broker.started.v1': {
     when: 'A broker took over the journal.',
     example: 'The first record of a chain.',

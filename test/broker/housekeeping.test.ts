@@ -18,7 +18,7 @@ function house(rotateIfDue: () => Promise<KeyChange> = async () => 'unchanged') 
           return rotateIfDue()
         },
       },
-      book: { sweep: (now) => void done.push(`sweep ${now.toISOString()}`) },
+      books: [{ sweep: (now) => void done.push(`sweep ${now.toISOString()}`) }],
       clock: time.clock,
       delay: time.delay,
       log,
