@@ -1,7 +1,7 @@
 /** Where the API server finds the webhook. */
 export type ClientConfig =
   | { readonly service: { readonly namespace: string; readonly name: string; readonly port: number } }
-  /** For tests, where the webhook runs outside the cluster. */
+  /** For tests, where the webhook runs outside the cluster; without a path. */
   | { readonly url: string }
 
 export interface ConfigurationOptions {
@@ -19,13 +19,16 @@ const injectionLabel = 'tokenbroker.dev/injection'
 
 /** The API server's patience; ours ends before. */
 const timeoutSeconds = 2
+/** A stamp takes a fraction of a millisecond; nobody who makes a run is to wait for a webhook that is away. */
+const stampTimeoutSeconds = 1
 
 const exists = 'Exists'
 const notIn = 'NotIn'
 
 /**
  * The MutatingWebhookConfiguration. Two webhooks with the same address and other namespaces: where pods must not start
- * without what they ask for while the webhook is away (`failurePolicy: Fail`), and where they may (`Ignore`).
+ * without what they ask for while the webhook is away (`failurePolicy: Fail`), and where they may (`Ignore`). A third
+ * writes into runs who made them; without it the initiator is unknown, for which the stricter rules hold.
  */
 export function webhookConfiguration(options: ConfigurationOptions) {
   const { name, labels, excludedNamespaces = ['kube-system', 'kube-node-lease', 'kube-public'] } = options
@@ -43,6 +46,7 @@ export function webhookConfiguration(options: ConfigurationOptions) {
     webhooks: [
       webhook('inject.tokenbroker.dev', 'Ignore', [open, ...excluded], options),
       webhook('inject-required.tokenbroker.dev', 'Fail', [required, ...excluded], options),
+      initiatorWebhook(excluded, options),
     ],
   }
 }
@@ -51,14 +55,12 @@ function webhook(
   name: string,
   failurePolicy: 'Ignore' | 'Fail',
   matchExpressions: readonly object[],
-  { client, caBundle }: ConfigurationOptions,
+  options: ConfigurationOptions,
 ) {
-  const trust = caBundle === undefined ? {} : { caBundle }
-  const place = 'url' in client ? { url: client.url } : { service: { ...client.service, path: '/mutate' } }
   return {
     name,
     admissionReviewVersions: ['v1'],
-    clientConfig: { ...place, ...trust },
+    clientConfig: clientConfig('/mutate', options),
     rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: 'Namespaced' }],
     namespaceSelector: { matchExpressions },
     objectSelector: { matchExpressions: [{ key: 'tekton.dev/taskRun', operator: exists }] },
@@ -69,6 +71,46 @@ function webhook(
     sideEffects: 'None',
     timeoutSeconds,
   }
+}
+
+function initiatorWebhook(matchExpressions: readonly object[], options: ConfigurationOptions) {
+  return {
+    name: 'initiator.tokenbroker.dev',
+    admissionReviewVersions: ['v1'],
+    clientConfig: clientConfig('/stamp', options),
+    rules: [
+      {
+        apiGroups: ['tekton.dev'],
+        apiVersions: ['v1', 'v1beta1'],
+        operations: ['CREATE'],
+        resources: ['pipelineruns', 'taskruns', 'customruns'],
+        scope: 'Namespaced',
+      },
+    ],
+    namespaceSelector: { matchExpressions },
+    objectSelector: {},
+    matchConditions: [madeByAnybodyButTekton],
+    matchPolicy: 'Equivalent',
+    reinvocationPolicy: 'IfNeeded',
+    failurePolicy: 'Ignore',
+    sideEffects: 'None',
+    timeoutSeconds: stampTimeoutSeconds,
+  }
+}
+
+function clientConfig(path: '/mutate' | '/stamp', { client, caBundle }: ConfigurationOptions) {
+  const place = 'url' in client ? { url: `${client.url}${path}` } : { service: { ...client.service, path } }
+  return { ...place, ...(caBundle === undefined ? {} : { caBundle }) }
+}
+
+/**
+ * The children of a run carry a copy of its stamp, which Tekton made, known by its right to write the status of runs. No
+ * time is spent on them, and what stands on a child is not read.
+ */
+const madeByAnybodyButTekton = {
+  name: 'made-by-anybody-but-tekton',
+  expression:
+    "!has(object.metadata.ownerReferences) || !object.metadata.ownerReferences.exists(owner, owner.kind == 'PipelineRun' && owner.apiVersion.startsWith('tekton.dev/') && has(owner.controller) && owner.controller) || !authorizer.group('tekton.dev').resource('pipelineruns').subresource('status').namespace(object.metadata.namespace).check('update').allowed()",
 }
 
 /** CEL on the pod: most pods of a cluster never reach us. */

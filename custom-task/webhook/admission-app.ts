@@ -2,15 +2,17 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import type { Logger } from 'pino'
 import { createBodyBudget } from '../../core/io/body-budget.ts'
 import { withDeadline } from '../../core/io/deadline.ts'
-import { readJsonBody } from '../../core/io/read-json-body.ts'
+import { type ReadBody, readJsonBody } from '../../core/io/read-json-body.ts'
 import { type PodAdmission, readReview, reviewAnswer } from './admission-review.ts'
 import type { Decide } from './decide.ts'
 import type { WebhookMetrics } from './metrics.ts'
 import type { Mutation } from './mutate.ts'
+import { stamp } from './stamp.ts'
+import { readStampReview } from './stamp-review.ts'
 
 export interface AdmissionAppDeps {
   readonly decide: Decide
-  readonly metrics: Pick<WebhookMetrics, 'decided'>
+  readonly metrics: Pick<WebhookMetrics, 'decided' | 'stamped'>
   readonly log: Pick<Logger, 'warn'>
   /** Milliseconds that only go forward. */
   readonly monotonicMs: () => number
@@ -25,27 +27,61 @@ const maxBodyBytes = 3 * 1024 * 1024
 const maxHeldBytes = 64 * 1024 * 1024
 
 /**
- * `POST /mutate`. A pod that cannot have what it asks for is answered `allowed: false`. Where nobody knows (the API server
+ * `POST /mutate`: a pod that cannot have what it asks for is answered `allowed: false`. Where nobody knows (the API server
  * does not answer) the answer is 503, so that the `failurePolicy` of the namespace decides.
+ * `POST /stamp`: writes into a run who makes it.
  */
 export function createAdmissionApp(deps: AdmissionAppDeps): RequestListener {
   const limits = { maxBytes: maxBodyBytes, budget: createBodyBudget(maxHeldBytes) }
+  const endpoints: ReadonlyMap<string, Endpoint> = new Map([
+    ['/mutate', (body, response) => mutatePod(body, response, deps)],
+    ['/stamp', (body, response) => stampRun(body, response, deps)],
+  ])
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    if (request.url?.split('?', 1)[0] !== '/mutate') return sendError(response, 404, 'Only /mutate is here')
+    const endpoint = endpoints.get(request.url?.split('?', 1)[0] ?? '')
+    if (endpoint === undefined) return sendError(response, 404, 'Only /mutate and /stamp are here')
     if (request.method !== 'POST') return sendError(response, 405, 'Use POST')
-    const body = await readJsonBody(request, limits)
-    const review = body.kind === 'json' ? readReview(body.value) : body
-    switch (review.kind) {
-      case 'refused':
-        deps.metrics.decided('failed', 0)
-        return sendError(response, review.status, review.description)
-      case 'malformed':
-        deps.metrics.decided('failed', 0)
-        return sendError(response, 400, 'The body is no AdmissionReview of admission.k8s.io/v1 about a pod')
-      case 'other':
-        return send(response, 200, reviewAnswer(review.uid, { kind: 'untouched' }))
-      case 'pod':
-        return await answer(review.admission, response, deps)
+    await endpoint(await readJsonBody(request, limits), response)
+  }
+}
+
+type Endpoint = (body: ReadBody, response: ServerResponse) => Promise<void> | void
+
+async function mutatePod(body: ReadBody, response: ServerResponse, deps: AdmissionAppDeps): Promise<void> {
+  const review = body.kind === 'json' ? readReview(body.value) : body
+  switch (review.kind) {
+    case 'refused':
+      deps.metrics.decided('failed', 0)
+      return sendError(response, review.status, review.description)
+    case 'malformed':
+      deps.metrics.decided('failed', 0)
+      return sendError(response, 400, 'The body is no AdmissionReview of admission.k8s.io/v1 about a pod')
+    case 'other':
+      return send(response, 200, reviewAnswer(review.uid, { kind: 'untouched' }))
+    case 'pod':
+      return await answer(review.admission, response, deps)
+  }
+}
+
+function stampRun(body: ReadBody, response: ServerResponse, { metrics }: AdmissionAppDeps): void {
+  const review = body.kind === 'json' ? readStampReview(body.value) : body
+  switch (review.kind) {
+    case 'refused':
+      metrics.stamped('failed')
+      sendError(response, review.status, review.description)
+      break
+    case 'malformed':
+      metrics.stamped('failed')
+      sendError(response, 400, 'The body is no AdmissionReview of admission.k8s.io/v1 about a run')
+      break
+    case 'other':
+      send(response, 200, reviewAnswer(review.uid, { kind: 'untouched' }))
+      break
+    case 'run': {
+      const patch = stamp(review.run)
+      const kind = patch.length === 0 ? 'untouched' : 'stamped'
+      metrics.stamped(kind)
+      send(response, 200, reviewAnswer(review.uid, { kind, patch }))
     }
   }
 }

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { type AdmittedPod, parseAdmittedPod } from './admitted-pod.ts'
-import type { Mutation } from './mutate.ts'
 
 const review = z.object({
   apiVersion: z.literal('admission.k8s.io/v1'),
@@ -12,8 +11,16 @@ const review = z.object({
     subResource: z.string().nullish(),
     namespace: z.string().nullish(),
     object: z.unknown(),
+    userInfo: z.unknown(),
   }),
 })
+
+export type ReviewRequest = z.output<typeof review>['request']
+
+/** @returns undefined for what is no `AdmissionReview` of version v1 with a question */
+export function reviewOf(body: unknown): ReviewRequest | undefined {
+  return review.safeParse(body).data?.request
+}
 
 /** A question of the API server about a pod that is to be made. */
 export interface PodAdmission {
@@ -30,7 +37,7 @@ export type ReadReview =
 
 /** Reads the body of an `AdmissionReview` of version v1. @see https://kubernetes.io/docs/reference/access-authn-authz/extensible-admission-controllers/ */
 export function readReview(body: unknown): ReadReview {
-  const request = review.safeParse(body).data?.request
+  const request = reviewOf(body)
   if (request === undefined) return { kind: 'malformed' }
   const { uid, resource, operation, subResource, namespace } = request
   const isPod = resource.group === '' && resource.version === 'v1' && resource.resource === 'pods'
@@ -39,21 +46,28 @@ export function readReview(body: unknown): ReadReview {
   return pod === undefined || !namespace ? { kind: 'malformed' } : { kind: 'pod', admission: { uid, namespace, pod } }
 }
 
+/** What is to become of the object. */
+export type ReviewVerdict =
+  | { readonly kind: 'untouched' }
+  | { readonly kind: 'injected' | 'stamped'; readonly patch: readonly object[] }
+  | { readonly kind: 'refused'; readonly sentence: string }
+
 /** The answer, for the same `uid`. */
-export function reviewAnswer(uid: string, mutation: Mutation): object {
-  return { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: { uid, ...verdict(mutation) } }
+export function reviewAnswer(uid: string, verdict: ReviewVerdict): object {
+  return { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: { uid, ...responseOf(verdict) } }
 }
 
-function verdict(mutation: Mutation): object {
-  switch (mutation.kind) {
+function responseOf(verdict: ReviewVerdict): object {
+  switch (verdict.kind) {
     case 'untouched':
       return { allowed: true }
-    case 'injected': {
-      const patch = Buffer.from(JSON.stringify(mutation.patch)).toString('base64')
+    case 'injected':
+    case 'stamped': {
+      const patch = Buffer.from(JSON.stringify(verdict.patch)).toString('base64')
       return { allowed: true, patchType: 'JSONPatch', patch }
     }
     case 'refused':
       // Tekton takes the message over into the condition of the TaskRun, which fails at once.
-      return { allowed: false, status: { code: 403, reason: 'Forbidden', message: mutation.sentence } }
+      return { allowed: false, status: { code: 403, reason: 'Forbidden', message: verdict.sentence } }
   }
 }

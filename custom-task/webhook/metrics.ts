@@ -4,8 +4,13 @@ import type { Mutation } from './mutate.ts'
 /** `failed`: the API server did not answer, or what it was asked was no AdmissionReview. */
 export type Decision = Mutation['kind'] | 'failed'
 
+/** `failed`: what was asked was no AdmissionReview about a run. */
+export type Stamping = 'stamped' | 'untouched' | 'failed'
+
 export interface WebhookMetrics {
   decided(decision: Decision, seconds: number): void
+  /** A run that somebody made. */
+  stamped(result: Stamping): void
   /** Prometheus text. */
   text(): Promise<string>
   readonly contentType: string
@@ -27,10 +32,19 @@ export function createWebhookMetrics(): WebhookMetrics {
     buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1],
     registers: [registry],
   })
+  const stamps = new Counter({
+    name: 'tokenbroker_webhook_stamps_total',
+    help: 'Runs that were made, by whether the name of their initiator was written into them.',
+    labelNames: ['result'] as const,
+    registers: [registry],
+  })
   return Object.freeze({
     decided(decision: Decision, seconds: number): void {
       decisions.inc({ decision })
       duration.observe({ decision }, seconds)
+    },
+    stamped(result: Stamping): void {
+      stamps.inc({ result })
     },
     text: () => registry.metrics(),
     contentType: registry.contentType,

@@ -6,7 +6,7 @@ import type { Site } from './site.ts'
 
 type Webhook = z.output<typeof webhookConfigurationShape>['webhooks'][number]
 
-const names = new Set(['inject.tokenbroker.dev', 'inject-required.tokenbroker.dev'])
+const names = new Set(['inject.tokenbroker.dev', 'inject-required.tokenbroker.dev', 'initiator.tokenbroker.dev'])
 
 /**
  * The MutatingWebhookConfiguration of this installation: the one that leads to its namespace.

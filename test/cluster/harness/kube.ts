@@ -45,6 +45,8 @@ export interface CallOptions {
   readonly contentType?: string
   /** Speaks as the holder of this token instead of the kubeconfig's user; the empty string means as nobody. */
   readonly token?: string
+  /** Speaks for this user, whom the kubeconfig's may impersonate. */
+  readonly as?: { readonly username: string; readonly uid?: string }
 }
 
 interface Resource {
@@ -162,6 +164,8 @@ export class Kube {
       dispatcher: options.token === undefined ? this.#agent : this.#anonymousAgent,
       headers: {
         ...(token ? { authorization: `Bearer ${token}` } : {}),
+        ...(options.as && { 'impersonate-user': options.as.username }),
+        ...(options.as?.uid && { 'impersonate-uid': options.as.uid }),
         ...(body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }),
       },
       body: body === undefined ? null : JSON.stringify(body),

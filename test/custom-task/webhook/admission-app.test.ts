@@ -193,3 +193,61 @@ describe('POST /mutate', () => {
     expect(await answer).toMatch(/^HTTP\/1\.1 400 /)
   })
 })
+
+describe('POST /stamp', () => {
+  const annotation = 'tokenbroker.dev/initiator'
+  const userInfo = { username: 'alice@example.com', uid: 'u-1', groups: ['system:authenticated'], extra: {} }
+  const run = { apiVersion: 'tekton.dev/v1', kind: 'PipelineRun', metadata: { generateName: 'release-' }, spec: {} }
+  const aboutRun = (request: object = {}) =>
+    review({
+      uid: 'u',
+      resource: { group: 'tekton.dev', version: 'v1', resource: 'pipelineruns' },
+      object: run,
+      userInfo,
+      ...request,
+    })
+  const path = '/stamp'
+
+  it('writes who makes the run, for the uid of the question', async (context) => {
+    const { send, text } = await startAdmission(context, never)
+    const { status, json } = await send(aboutRun(), { path })
+
+    const value = { [annotation]: '{"username":"alice@example.com","uid":"u-1"}' }
+    const patch = Buffer.from(JSON.stringify([{ op: 'add', path: '/metadata/annotations', value }])).toString('base64')
+    expect(status).toBe(200)
+    expect(json.response).toEqual({ uid: 'u', allowed: true, patchType: 'JSONPatch', patch })
+    expect(await text()).toContain('tokenbroker_webhook_stamps_total{result="stamped"} 1')
+  })
+
+  it('has nothing to write into its own result', async (context) => {
+    const { send, text } = await startAdmission(context, never)
+    const annotations = { [annotation]: '{"username":"alice@example.com","uid":"u-1"}' }
+    const { json } = await send(aboutRun({ object: { ...run, metadata: { annotations } } }), { path })
+
+    expect(json.response).toEqual({ uid: 'u', allowed: true })
+    expect(await text()).toContain('tokenbroker_webhook_stamps_total{result="untouched"} 1')
+  })
+
+  it.for([
+    ['an update', { operation: 'UPDATE' }],
+    ['a status', { subResource: 'status' }],
+    ['a kind of Tekton that does not run', { resource: { group: 'tekton.dev', version: 'v1', resource: 'pipelines' } }],
+    ['a pod', { resource: { group: '', version: 'v1', resource: 'pods' } }],
+  ] as const)('lets %s pass without a look', async ([, request], context) => {
+    const { send } = await startAdmission(context, never)
+
+    expect((await send(aboutRun(request), { path })).json.response).toEqual({ uid: 'u', allowed: true })
+  })
+
+  it.for([
+    ['no JSON', '{'],
+    ['a run without metadata', aboutRun({ object: {} })],
+    ['a question without a user', aboutRun({ userInfo: undefined })],
+    ['annotations that are no texts', aboutRun({ object: { metadata: { annotations: { a: 1 } } } })],
+  ] as const)('answers 400 to %s, and the run has no initiator', async ([, body], context) => {
+    const { send, text } = await startAdmission(context, never)
+
+    expect(await send(body, { path })).toMatchObject({ status: 400 })
+    expect(await text()).toContain('tokenbroker_webhook_stamps_total{result="failed"} 1')
+  })
+})

@@ -75,6 +75,8 @@ export async function startAdmission(
       new Promise<TLSSocket>((resolve) => {
         const socket = connect({ host: '127.0.0.1', port, ca }, () => resolve(socket))
       }),
+    /** The metrics, as Prometheus reads them. */
+    text: () => metrics.text(),
     /** How many decisions of a kind were counted. */
     count: async (decision: string) => {
       const line = new RegExp(`^tokenbroker_webhook_decisions_total{decision="${decision}"} (\\d+)$`, 'm')

@@ -23,10 +23,11 @@ function matches(expressions: readonly Expression[], labels: Readonly<Record<str
 
 describe('webhookConfiguration', () => {
   const configuration = webhookConfiguration({ name: 'tokenbroker', client: { service }, caBundle: 'Q0E=' })
-  const [open, required] = configuration.webhooks
+  const [open, required, initiator] = configuration.webhooks
+  const aboutPods = configuration.webhooks.filter(({ name }) => name.startsWith('inject'))
 
   it('asks about pods that are made, and about nothing else', () => {
-    for (const webhook of configuration.webhooks) {
+    for (const webhook of aboutPods) {
       expect(webhook).toMatchObject({
         admissionReviewVersions: ['v1'],
         clientConfig: { service: { ...service, path: '/mutate' }, caBundle: 'Q0E=' },
@@ -48,7 +49,7 @@ describe('webhookConfiguration', () => {
     [{ 'kubernetes.io/metadata.name': 'kube-system' }, undefined],
     [{ 'kubernetes.io/metadata.name': 'kube-system', 'tokenbroker.dev/injection': 'required' }, undefined],
   ])('a namespace with labels %j is asked about once, with failurePolicy %s', (labels, policy) => {
-    const asked = configuration.webhooks.filter((webhook) =>
+    const asked = aboutPods.filter((webhook) =>
       matches(webhook.namespaceSelector.matchExpressions as readonly Expression[], labels),
     )
 
@@ -56,7 +57,8 @@ describe('webhookConfiguration', () => {
   })
 
   it('sees pods of TaskRuns only', () => {
-    const expressions = open?.objectSelector.matchExpressions as readonly Expression[]
+    const selector = open?.objectSelector as { readonly matchExpressions: readonly Expression[] } | undefined
+    const expressions = selector?.matchExpressions ?? []
 
     expect(matches(expressions, tektonPodObject().metadata.labels)).toBe(true)
     expect(matches(expressions, { app: 'web' })).toBe(false)
@@ -65,15 +67,33 @@ describe('webhookConfiguration', () => {
   })
 
   it('is reached by URL where the test says so, and leaves trust to somebody else', () => {
-    const url = 'https://127.0.0.1:9443/mutate'
-    const [first] = webhookConfiguration({
+    const url = 'https://127.0.0.1:9443'
+    const [first, , last] = webhookConfiguration({
       name: 'a',
       client: { url },
       labels: { a: 'b' },
       excludedNamespaces: [],
     }).webhooks
 
-    expect(first?.clientConfig).toEqual({ url })
+    expect(first?.clientConfig).toEqual({ url: `${url}/mutate` })
+    expect(last?.clientConfig).toEqual({ url: `${url}/stamp` })
     expect(first?.namespaceSelector.matchExpressions).toHaveLength(1)
+  })
+
+  it('hears of every run that is made, and holds nobody up for it', () => {
+    expect(initiator).toMatchObject({
+      name: 'initiator.tokenbroker.dev',
+      clientConfig: { service: { ...service, path: '/stamp' }, caBundle: 'Q0E=' },
+      rules: [
+        { apiGroups: ['tekton.dev'], operations: ['CREATE'], resources: ['pipelineruns', 'taskruns', 'customruns'] },
+      ],
+      objectSelector: {},
+      reinvocationPolicy: 'IfNeeded',
+      failurePolicy: 'Ignore',
+      sideEffects: 'None',
+      timeoutSeconds: 1,
+    })
+    const selected = initiator?.namespaceSelector.matchExpressions as readonly Expression[]
+    expect(matches(selected, { 'tokenbroker.dev/injection': 'disabled' })).toBe(true)
   })
 })

@@ -25,7 +25,7 @@ export const webhookConfiguration: Check = {
       return fields.length === 0 ? [] : [`${expected.name} has another ${listed(fields)}`]
     })
     if (wrong.length > 0) return fail(`${listed(wrong)} than this release.`, byUpgrade('writes it anew.'))
-    return ok('It sees the pods that Tekton makes, and fails closed where a namespace requires it.')
+    return ok('It sees runs as they are made and the pods of TaskRuns, and fails closed where a namespace requires it.')
   },
 }
 
