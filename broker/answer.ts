@@ -4,6 +4,7 @@ import { rfc3339 } from '../core/clock.ts'
 import { tokenTypes } from '../core/oauth/vocabulary.ts'
 import type { Problem } from '../core/problem.ts'
 import type { Authorization } from './approvals/authorize-run.ts'
+import { describeExplanation, type Explanation } from './explanation.ts'
 import type { Grant, IssuedToken } from './providers/provider.ts'
 
 /** Proof that a refusal before authentication was counted; made by the aggregation alone. */
@@ -12,6 +13,7 @@ export type Counted = Brand<{ readonly reason: string }, 'Counted'>
 export type Outcome =
   | { readonly kind: 'granted'; readonly grant: Grant; readonly issued: IssuedToken }
   | { readonly kind: 'authorized'; readonly authorization: Authorization; readonly exchangeId: string }
+  | { readonly kind: 'explained'; readonly explanation: Explanation; readonly exchangeId: string }
   | {
       readonly kind: 'refused'
       readonly problem: Problem
@@ -45,6 +47,8 @@ export function answer(outcome: Outcome, _proof: Receipt | Counted): Answer {
       return granted(outcome.grant, outcome.issued)
     case 'authorized':
       return authorized(outcome.authorization, outcome.exchangeId)
+    case 'explained':
+      return jsonAnswer({ ...describeExplanation(outcome.explanation), exchange_id: outcome.exchangeId })
     case 'refused':
       return refused(outcome)
   }

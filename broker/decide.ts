@@ -15,7 +15,9 @@ export function decide({ facts, into }: Gathered, requester: Requester): Allowan
   try {
     return evaluate(facts)
   } catch (cause) {
-    const refusal = cause instanceof Refused ? cause.judgement.refusal : undefined
+    // What a policy in mode DryRun says of the tasks is for its record alone.
+    const isDecided = cause instanceof Refused && cause.reason !== 'policy_dry_run'
+    const refusal = isDecided ? cause.judgement.refusal : undefined
     if (requester.kind !== 'customrun' || !(cause instanceof Refused) || refusal?.serviceAccounts === undefined) {
       throw cause
     }

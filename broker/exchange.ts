@@ -9,6 +9,7 @@ import type { Authorization } from './approvals/authorize-run.ts'
 import type { ControllerProof } from './controller.ts'
 import { decide } from './decide.ts'
 import { requireDoor } from './door.ts'
+import { explain } from './explanation.ts'
 import type { Door, Gathered, Incoming, Known, Requester } from './known.ts'
 import type { Grant, IssuedToken } from './providers/provider.ts'
 import { entryFor, type Recordable } from './records.ts'
@@ -56,6 +57,9 @@ export function createExchange(steps: ExchangeSteps): Exchange {
       }
       known.gathered = await steps.gather(known.request, known.requester, signal)
       requireDoor(incoming.door, known.requester, known.gathered)
+      if (incoming.door === 'explain') {
+        return await recordAndAnswer(steps, known, explained(known, known.gathered, known.requester))
+      }
       known.allowance = decide(known.gathered, known.requester)
       const outcome = await conclude(steps, known, known.allowance, known.requester, known.gathered, signal)
       return await recordAndAnswer(steps, known, outcome)
@@ -63,6 +67,13 @@ export function createExchange(steps: ExchangeSteps): Exchange {
       return await refuse(steps, known, asProblem(cause, signal))
     }
   }
+}
+
+/** The same decision, asked for its reasons: nothing is settled, authorised or issued. */
+function explained(known: Known, gathered: Gathered, requester: Requester): Extract<Outcome, { kind: 'explained' }> {
+  const explanation = explain(gathered, requester)
+  if (explanation.allowance !== undefined) known.allowance = explanation.allowance
+  return { kind: 'explained', explanation, exchangeId: known.exchangeId }
 }
 
 function requireActor(proof: ControllerProof): Extract<ControllerProof, { isController: true }> {

@@ -77,9 +77,9 @@ async function gatherForCustomRun(
   const { namespace } = reference
   const { serviceAccounts } = found
   const subject = { cluster: workload.cluster, namespace, namespaceLabels: undefined, serviceAccounts }
-  const { deliver } = found.params
+  const { deliver, isDryRun } = found.params
   const facts = await completeFacts(request, subject, found.run, cluster, deliver)
-  return { facts, into: found.into, delegation: { deliver, isDone: found.isDone } }
+  return { facts, into: found.into, delegation: { deliver, isDryRun, isDone: found.isDone } }
 }
 
 async function completeFacts(

@@ -5,7 +5,7 @@ import type { Allowance, Facts } from '../core/policy/allowance.ts'
 import type { IntoTask } from './approvals/authorize-run.ts'
 
 /** Which endpoint was asked; every door runs the same decision. */
-export type Door = 'token' | 'authorize'
+export type Door = 'token' | 'authorize' | 'explain'
 
 /** One request as it comes in. */
 export interface Incoming {
@@ -31,6 +31,8 @@ export interface Gathered {
 /** A CustomRun that was found to be what its PipelineRun says. */
 export interface Delegation {
   readonly deliver: 'sidecar' | 'secret' | 'none'
+  /** It says dry-run: nothing is to be granted for it. */
+  readonly isDryRun: boolean
   /** It succeeded already. */
   readonly isDone: boolean
 }

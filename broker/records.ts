@@ -11,9 +11,10 @@ import { rfc3339 } from '../core/clock.ts'
 import { type Run, runObject } from '../core/identity/run.ts'
 import type { WorkloadClaims } from '../core/identity/workload.ts'
 import type { Allowance, Policy, Provider, ScopeAccess } from '../core/policy/allowance.ts'
-import { Refused } from '../core/policy/evaluate.ts'
+import { Refused, trialVerdict } from '../core/policy/evaluate.ts'
 import type { Problem } from '../core/problem.ts'
 import type { Authorization } from './approvals/authorize-run.ts'
+import type { Explanation } from './explanation.ts'
 import type { Known } from './known.ts'
 import type { Grant, IssuedToken } from './providers/provider.ts'
 
@@ -22,13 +23,19 @@ export type Recordable =
   | { readonly kind: 'intended'; readonly grant: Grant }
   | { readonly kind: 'granted'; readonly grant: Grant; readonly issued: IssuedToken }
   | { readonly kind: 'authorized'; readonly authorization: Authorization }
+  | { readonly kind: 'explained'; readonly explanation: Explanation }
   | { readonly kind: 'refused'; readonly problem: Problem }
 
 /** One request as an entry of the audit stream: pure, and the only place that decides what is written of it. */
 export function entryFor(known: Known, what: Recordable, now: Date): AuditEntry {
-  const outcome = what.kind === 'refused' ? what.problem.row.outcome : what.kind
-  const type: AuditType = `dev.tokenbroker.exchange.${outcome}.v1`
+  const type = typeOf(known, what)
   return { type, subject: subjectLine(known), time: now, data: { ...base(known, now), ...outcomeOf(known, what) } }
+}
+
+/** A question what would happen is nothing that happened, however it is answered. */
+function typeOf({ incoming }: Known, what: Recordable): AuditType {
+  if (incoming.door === 'explain' || what.kind === 'explained') return 'dev.tokenbroker.explain.v1'
+  return `dev.tokenbroker.exchange.${what.kind === 'refused' ? what.problem.row.outcome : what.kind}.v1`
 }
 
 function base(known: Known, now: Date): Omit<AuditData, 'outcome' | 'reason'> {
@@ -60,6 +67,8 @@ function outcomeOf(known: Known, what: Recordable): Pick<AuditData, 'outcome' | 
       }
     case 'authorized':
       return { outcome: 'authorized', reason: 'authorized', ...describeAuthorization(known, what.authorization) }
+    case 'explained':
+      return describeExplanation(what.explanation)
     case 'refused':
       return describeRefusal(what.problem)
   }
@@ -102,9 +111,10 @@ function describeRun(run: Run): AuditRun {
   }
 }
 
-function describeRequest({ incoming, request, actor }: Known): AuditRequest {
+function describeRequest({ incoming, request, actor, gathered }: Known): AuditRequest {
   return {
     door: incoming.door,
+    ...(gathered?.delegation?.isDryRun && { is_dry_run: true }),
     ...(request && { grant_type: request.grantType }),
     ...(request?.audience && { audience: request.audience }),
     ...(request?.scopes && { scope: request.scopes }),
@@ -161,6 +171,11 @@ function describeAuthorization(known: Known, authorization: Authorization): Part
   }
 }
 
+function describeExplanation({ decision, refusal }: Explanation): Pick<AuditData, 'outcome' | 'reason'> {
+  const told = refusal === undefined ? {} : describeRefusal(refusal)
+  return { ...told, outcome: 'info', reason: decision === 'deny' ? 'would_deny' : 'would_grant' }
+}
+
 function describeRefusal(problem: Problem): Pick<AuditData, 'outcome' | 'reason'> & Partial<AuditData> {
   const refusal = {
     outcome: problem.row.outcome,
@@ -170,7 +185,8 @@ function describeRefusal(problem: Problem): Pick<AuditData, 'outcome' | 'reason'
   if (!(problem instanceof Refused)) return refusal
   const { candidate, refusal: verdict } = problem.judgement
   const policy = describePolicy(candidate.policy, candidate.provider, candidate.rbac)
-  return { ...refusal, policy: { ...policy, ...(verdict && { rule: verdict.rule }) } }
+  const trial = trialVerdict(problem.judgement)
+  return { ...refusal, ...(trial && { reason: trial }), policy: { ...policy, ...(verdict && { rule: verdict.rule }) } }
 }
 
 function subjectLine({ requester, gathered }: Known): string {

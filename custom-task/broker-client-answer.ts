@@ -86,9 +86,10 @@ const maxIntervalSeconds = 300
 /** Ten years: whatever says more is no lifetime but a mistake. */
 const maxLifetimeSeconds = 315_360_000
 
-const id = z.string().check(z.regex(/^[A-Za-z0-9._-]{1,128}$/))
-const scope = z.string().check(z.maxLength(4096))
-const text = z.string().check(z.maxLength(4096))
+/** Members of answers. */
+export const id = z.string().check(z.regex(/^[A-Za-z0-9._-]{1,128}$/))
+export const scope = z.string().check(z.maxLength(4096))
+export const text = z.string().check(z.maxLength(4096))
 
 const grantedBody = z.object({
   access_token: z.string().check(z.maxLength(maxTokenLength), z.regex(b64tokenPattern)),
@@ -174,7 +175,7 @@ export function readAuthorizeAnswer(answer: BrokerAnswer): Authorized | NotGrant
 }
 
 /** Judges an answer that is no success; nothing of it is believed but what has the form of an OAuth error. */
-function readErrorAnswer(answer: BrokerAnswer): NotGranted {
+export function readErrorAnswer(answer: BrokerAnswer): NotGranted {
   const parsed = errorBody.safeParse(answer.body)
   if (!parsed.success) return notUnderstood(answer)
   const body = parsed.data
@@ -226,7 +227,8 @@ export function noAnswer(cause: unknown, description = unreachable): Unavailable
   }
 }
 
-function notUnderstood(answer: BrokerAnswer): Unavailable {
+/** What answered is no broker of this version. */
+export function notUnderstood(answer: BrokerAnswer): Unavailable {
   const description = `What answered with status ${answer.status} is no token broker of this version: check the URL`
   return unavailable(answer, { description, exchangeId: undefined })
 }
@@ -250,11 +252,19 @@ function pending(body: ErrorBody): Pending {
 
 /** Only what RFC 6749 §5.2 lets stand in a description, so that it can go on into files, logs and conditions. */
 function describe(body: ErrorBody): string {
-  const said = (body.error_description ?? '').replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, ' ').trim()
-  return said === '' ? body.error : said.slice(0, maxDescriptionLength)
+  return printable(body.error_description ?? '') || body.error
 }
 
-function splitScope(text: string | undefined): readonly string[] {
+/** What RFC 6749 §5.2 lets stand in a description, shortened. */
+export function printable(said: string): string {
+  return said
+    .replaceAll(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, ' ')
+    .trim()
+    .slice(0, maxDescriptionLength)
+}
+
+/** Scopes that are well formed, sorted. */
+export function splitScope(text: string | undefined): readonly string[] {
   return (text ?? '')
     .split(' ')
     .filter((one) => scopeTokenPattern.test(one))

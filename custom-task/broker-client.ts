@@ -15,6 +15,7 @@ import {
   readLiveRunsAnswer,
   readTokenAnswer,
 } from './broker-client-answer.ts'
+import { type Explained, readExplainAnswer } from './broker-client-explain.ts'
 import { exchangeForm, type OutgoingForm, type TokenAsk, tokenForm, withBearer } from './broker-client-form.ts'
 import { TokenFileError, type TokenSource } from './broker-client-token-file.ts'
 
@@ -57,6 +58,8 @@ export interface BrokerClient {
   exchange(ask: TokenAsk, signal: AbortSignal): Promise<Granted | NotGranted>
   /** The same decision as `exchange`; issues nothing. */
   authorize(ask: TokenAsk, signal: AbortSignal): Promise<Authorized | NotGranted>
+  /** The same decision, asked for its reasons; nothing comes of it. */
+  explain(ask: TokenAsk, signal: AbortSignal): Promise<Explained | NotGranted>
   /** Withdraws everything that was granted to the run. */
   endRun(run: RunReference, signal: AbortSignal): Promise<Done | NotGranted>
   /** Runs that hold something which their end has to withdraw; `after` is `next` of the answer before. */
@@ -93,6 +96,8 @@ export function createBrokerClient(deps: BrokerClientDeps): BrokerClient {
       ask<Granted>('/token', (own) => exchangeForm(what, own), readTokenAnswer, signal),
     authorize: (what: TokenAsk, signal: AbortSignal) =>
       ask<Authorized>('/authorize', (own) => exchangeForm(what, own), readAuthorizeAnswer, signal),
+    explain: (what: TokenAsk, signal: AbortSignal) =>
+      ask<Explained>('/explain', (own) => exchangeForm(what, own), readExplainAnswer, signal),
     endRun: (run: RunReference, signal: AbortSignal) => {
       const reference = `${run.namespace}/${run.kind}/${run.name}/${run.uid}`
       return ask<Done>('/runs/end', (own) => withBearer([['run', reference]], own), readDoneAnswer, signal)

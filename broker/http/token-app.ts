@@ -39,7 +39,7 @@ interface Route {
   readonly handle: Handle
 }
 
-/** The token listener: `/token`, `/authorize`, `/introspect`, `/revoke`, `/runs/end`, `/runs/live`. @see docs/reference/http.md */
+/** The token listener: `/token`, `/authorize`, `/explain`, `/introspect`, `/revoke`, `/runs/end`, `/runs/live`. @see docs/reference/http.md */
 export function createTokenApp(deps: Deps): Express {
   const deadline = createSharedDeadline(deps.requestTimeoutMs)
 
@@ -55,6 +55,7 @@ export function createTokenApp(deps: Deps): Express {
   const routes = new Map([
     ['/token', exchangeAt('token')],
     ['/authorize', exchangeAt('authorize')],
+    ['/explain', exchangeAt('explain')],
     ['/introspect', callerAt('introspect', deps.introspect)],
     ['/revoke', callerAt('revoke', deps.revoke)],
     ['/runs/end', callerAt('runs-end', deps.endRun)],

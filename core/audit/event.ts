@@ -9,6 +9,7 @@ export type AuditType =
   | 'dev.tokenbroker.exchange.granted.v1'
   | 'dev.tokenbroker.exchange.denied.v1'
   | 'dev.tokenbroker.exchange.failed.v1'
+  | 'dev.tokenbroker.explain.v1'
   | 'dev.tokenbroker.token.revoked.v1'
   | 'dev.tokenbroker.run.ended.v1'
   | 'dev.tokenbroker.event.registered.v1'

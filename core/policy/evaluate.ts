@@ -9,7 +9,7 @@ import { ttlSeconds } from './ttl.ts'
 export interface Judgement {
   readonly candidate: PolicyFacts
   readonly verdicts: readonly Verdict[]
-  readonly refusal: Extract<Verdict, { isAllowed: false }> | undefined
+  readonly refusal: RefusingVerdict | undefined
 }
 
 /**
@@ -19,7 +19,7 @@ export interface Judgement {
 export function judge(facts: Facts): readonly Judgement[] {
   return facts.candidates.map((candidate) => {
     const verdicts = verdictsOn(facts, candidate)
-    const refusal = verdicts.find((v): v is Extract<Verdict, { isAllowed: false }> => !v.isAllowed)
+    const refusal = verdicts.find((v): v is RefusingVerdict => !v.isAllowed)
     return { candidate, verdicts, refusal }
   })
 }
@@ -35,16 +35,35 @@ export function evaluate(facts: Facts): Allowance {
   const allowed = judgements.flatMap((judgement) => allowedBy(judgement))
   const chosen = allowed.find(({ approvals }) => approvals.length === 0) ?? allowed[0]
   if (chosen !== undefined) return allowance(facts, chosen, judgements)
-  const nearest = nearestRefusal(judgements)
+  // A policy on trial says nothing where one in force was asked too.
+  const nearest = nearestRefusal(judgements.filter((j) => !isOnTrial(j))) ?? nearestRefusal(judgements)
   if (nearest?.refusal === undefined) throw new Problem('policy_unknown', { detail: 'no policy to judge' })
-  throw new Refused(nearest, nearest.refusal)
+  throw new Refused(nearest, isOnTrial(nearest) ? dryRun(nearest.refusal) : nearest.refusal)
 }
+
+/** What a policy in mode DryRun would have done; undefined for one in mode Enforce. */
+export function trialVerdict(judgement: Judgement): 'would_grant' | 'would_deny' | undefined {
+  if (!isOnTrial(judgement)) return undefined
+  // Rule mode is the last: where it is the first to refuse, everything else allows.
+  return judgement.refusal?.reason === 'policy_dry_run' ? 'would_grant' : 'would_deny'
+}
+
+function isOnTrial({ candidate }: Judgement): boolean {
+  return candidate.policy.spec.mode === 'DryRun'
+}
+
+/** Whatever else it says goes into the record; who asks is told that nothing comes of this policy. */
+function dryRun({ rule, detail }: RefusingVerdict): RefusingVerdict {
+  return { rule, isAllowed: false, reason: 'policy_dry_run', detail }
+}
+
+type RefusingVerdict = Extract<Verdict, { isAllowed: false }>
 
 /** A refusal by policy: carries what the record shows of it. */
 export class Refused extends Problem {
   readonly judgement: Judgement
 
-  constructor(judgement: Judgement, refusal: Extract<Verdict, { isAllowed: false }>, mend?: string) {
+  constructor(judgement: Judgement, refusal: RefusingVerdict, mend?: string) {
     const detail = `${judgement.candidate.policy.name}: ${refusal.rule}: ${refusal.detail}`
     const sentence = mend ?? refusal.mend
     super(refusal.reason, { detail, ...(sentence === undefined ? {} : { mend: sentence }) })
@@ -52,11 +71,19 @@ export class Refused extends Problem {
   }
 }
 
+/** What a rule asks, by the name that a verdict has. */
+export function ruleText(name: string): string {
+  return rules.find((rule) => rule.name === name)?.explain ?? providerExists.explain
+}
+
+/** Before all rules, as they look at the provider. */
+const providerExists = { name: 'provider-exists', explain: 'The provider of the policy exists and can be used.' }
+
 function verdictsOn(facts: Facts, candidate: PolicyFacts): readonly Verdict[] {
   const { provider } = candidate
   if (provider === undefined) {
     const detail = `provider ${candidate.policy.spec.providerRef.name} does not exist or is not usable`
-    return [{ rule: 'provider-exists', isAllowed: false, reason: 'provider_unknown', detail }]
+    return [{ rule: providerExists.name, isAllowed: false, reason: 'provider_unknown', detail }]
   }
   const input: ProvidedInput = {
     ...candidate,
@@ -115,7 +142,7 @@ function allowance(facts: Facts, { judgement, provider, approvals }: Allowed, al
     verdicts: judgement.verdicts,
     others: all
       .filter((j) => j !== judgement)
-      .map((j) => ({ name: j.candidate.policy.name, reason: j.refusal?.reason ?? 'allowed' })),
+      .map((j) => ({ name: j.candidate.policy.name, reason: trialVerdict(j) ?? j.refusal?.reason ?? 'allowed' })),
   }
   return fields as Allowance
 }

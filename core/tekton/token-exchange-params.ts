@@ -76,6 +76,8 @@ export interface TokenExchangeParams {
   readonly ttlSeconds: number | undefined
   /** `secret` puts the token into a Secret; `none` is a gate: it decides and delivers nothing. */
   readonly deliver: Given['deliver']
+  /** Decides and explains, delivers nothing. */
+  readonly isDryRun: boolean
 }
 
 export type ParsedParams =
@@ -143,9 +145,6 @@ function meaningProblems(given: Given, refName: string | undefined): readonly st
   if (given.deliver === 'none' && (given.into !== undefined || given.steps !== undefined)) {
     problems.push('deliver: none puts the token nowhere: leave out into and steps')
   }
-  if (given['dry-run'] === 'true') {
-    problems.push('param dry-run is not available yet in this version: set mode: DryRun in the policy')
-  }
   return problems
 }
 
@@ -159,6 +158,7 @@ function meaning(given: Given, refName: string | undefined): TokenExchangeParams
     as: given.as,
     ttlSeconds: given.ttl,
     deliver: given.deliver,
+    isDryRun: given['dry-run'] === 'true',
   }
 }
 

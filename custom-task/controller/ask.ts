@@ -6,7 +6,7 @@ import type { StatusPatch } from './step.ts'
 import type { Write } from './write.ts'
 
 export interface AskDeps {
-  readonly broker: Pick<Broker, 'authorize'>
+  readonly broker: Pick<Broker, 'authorize' | 'explain'>
   readonly write: Write
   readonly attempts: Attempts
   readonly delay: Delay
@@ -43,7 +43,9 @@ async function askAll(
   broker: AskDeps['broker'],
   signal: AbortSignal,
 ): Promise<readonly Answer[]> {
-  return await Promise.all(requests.map((request) => broker.authorize(request, signal)))
+  return await Promise.all(
+    requests.map((one) => (one.isDryRun ? broker.explain(one, signal) : broker.authorize(one, signal))),
+  )
 }
 
 async function holdAndAnnounce(

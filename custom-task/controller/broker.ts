@@ -1,6 +1,7 @@
 import type { CustomRunReference } from '../../core/identity/run.ts'
 import type { Secret } from '../../core/secret.ts'
 import type { Authorized, Granted, LiveRuns, NotGranted } from '../broker-client-answer.ts'
+import type { Explained } from '../broker-client-explain.ts'
 
 /** What one `/authorize` asks for a CustomRun; whatever is undefined comes from the policy. */
 export interface AuthorizeRequest {
@@ -9,6 +10,8 @@ export interface AuthorizeRequest {
   readonly audience: string | undefined
   readonly scope: readonly string[] | undefined
   readonly requestedExpirySeconds: number | undefined
+  /** Asks at `/explain`: what would be decided, and nothing granted. */
+  readonly isDryRun: boolean
 }
 
 /** A person decides; asking again with the same request continues. */
@@ -40,7 +43,7 @@ export interface Unavailable {
   readonly exchangeId: string | undefined
 }
 
-export type Answer = Authorized | Pending | Refused | Unavailable
+export type Answer = Authorized | Explained | Pending | Refused | Unavailable
 
 /** A run as `/runs/end` names it. */
 export interface RunReference {
@@ -55,6 +58,7 @@ export type EndOutcome = { readonly kind: 'done' } | Pending | Refused | Unavail
 /** The broker as the controller sees it. Throws only when `signal` is aborted; what goes wrong is part of the answer. */
 export interface Broker {
   authorize(request: AuthorizeRequest, signal: AbortSignal): Promise<Answer>
+  explain(request: AuthorizeRequest, signal: AbortSignal): Promise<Answer>
   /** The token that goes into a Secret. */
   exchange(request: AuthorizeRequest, signal: AbortSignal): Promise<Granted | NotGranted>
   revoke(token: Secret, signal: AbortSignal): Promise<unknown>

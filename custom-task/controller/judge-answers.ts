@@ -1,5 +1,6 @@
 import { succeeded } from '../../core/tekton/fields.ts'
 import type { Authorized } from '../broker-client-answer.ts'
+import type { Explained } from '../broker-client-explain.ts'
 import type { Answer, Pending, Refused, Unavailable } from './broker.ts'
 import type { Observed } from './observed.ts'
 import { failed, type Verdict } from './verdict.ts'
@@ -20,6 +21,8 @@ export function judgeAnswers(observed: Observed, now: Date): Verdict | undefined
 
   const open = answers.find((one) => one.kind === 'unavailable') ?? answers.find((one) => one.kind === 'pending')
   if (open) return nextAskAt !== undefined && nextAskAt > now ? waiting(open, nextAskAt) : undefined
+  const explained = answers.filter((one): one is Explained => one.kind === 'explained')
+  if (explained.length > 0) return { kind: 'explain', answers: explained }
   return { kind: 'succeed', answers: answers.filter((one): one is Authorized => one.kind === 'authorized') }
 }
 

@@ -5,7 +5,7 @@ import { judge } from './judge.ts'
 import type { Observed } from './observed.ts'
 import { isHeld, planEnd } from './plan-end.ts'
 import { planDelivery, planSecrets } from './secrets/plan-secrets.ts'
-import { finished, goingOn, resultsOf, retrying, secretResults } from './status.ts'
+import { dryRunResults, finished, goingOn, resultsOf, retrying, secretResults } from './status.ts'
 import type { StatusPatch, Step } from './step.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -29,6 +29,8 @@ export function plan(observed: Observed, now: Date): readonly Step[] {
       return planWait(observed, verdict, now)
     case 'succeed':
       return planSuccess(observed, verdict, now)
+    case 'explain':
+      return planExplanation(observed, verdict, now)
     case 'fail':
       return planFailure(observed, verdict, now)
   }
@@ -77,6 +79,22 @@ function planSuccess(
   const message = `The run may get ${what} in the tasks behind until it ends${exchange}`
   const status = finished(observed, now, { ...said, message, results: resultsOf(answers) })
   return [...hold(observed), ...saying(status, 'Normal')]
+}
+
+/** A dry run is done when it has its answer, whatever that is: a pipeline may look at result `decision`. */
+function planExplanation(
+  observed: Observed,
+  { answers }: Extract<Verdict, { kind: 'explain' }>,
+  now: Date,
+): readonly Step[] {
+  const said = answers.map(({ decision, policy, description, exchangeId }) =>
+    [decision, policy && `by ${policy}`, description && `(${description})`, exchangeId && `[exchange ${exchangeId}]`]
+      .filter(Boolean)
+      .join(' '),
+  )
+  const message = `Dry run, nothing is granted: ${said.join(', ')}`
+  const results = dryRunResults(answers)
+  return saying(finished(observed, now, { status: 'True', reason: 'Authorized', message, results }), 'Normal')
 }
 
 function planFailure(observed: Observed, failure: Extract<Verdict, { kind: 'fail' }>, now: Date): readonly Step[] {

@@ -5,7 +5,7 @@ import type { Observed } from './observed.ts'
 /** What the broker is asked for: one request for each policy, in the order of the params. */
 export function requestsOf(observed: Pick<Observed, 'customRun'>): readonly AuthorizeRequest[] {
   const { name, namespace, uid } = observed.customRun.metadata
-  const { policies, audience, scopes, ttlSeconds } = paramsOf(observed)
+  const { policies, audience, scopes, ttlSeconds, isDryRun } = paramsOf(observed)
   const named: readonly (string | undefined)[] = policies.length === 0 ? [undefined] : policies
   return named.map((policy) => ({
     customRun: { namespace, name, uid },
@@ -13,6 +13,7 @@ export function requestsOf(observed: Pick<Observed, 'customRun'>): readonly Auth
     audience,
     scope: scopes,
     requestedExpirySeconds: ttlSeconds,
+    isDryRun,
   }))
 }
 

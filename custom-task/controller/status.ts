@@ -1,6 +1,7 @@
 import { rfc3339 } from '../../core/clock.ts'
 import { succeeded } from '../../core/tekton/fields.ts'
 import type { Authorized } from '../broker-client-answer.ts'
+import type { Explained } from '../broker-client-explain.ts'
 import { attemptStart } from './attempt-time.ts'
 import type { Observed } from './observed.ts'
 import type { MadeSecret } from './secrets/held-secret.ts'
@@ -73,6 +74,19 @@ export function resultsOf(answers: readonly Authorized[]): NonNullable<StatusPat
     { name: 'audience', value: joined((one) => one.audience ?? '') },
     { name: 'scope', value: joined((one) => one.scope.join(' ')) },
     { name: 'expires-at', value: joined((one) => rfc3339(one.expiresAt)) },
+  ]
+}
+
+/** Those of an authorisation, empty where there is none, so that a pipeline that reads them runs dry too. */
+export function dryRunResults(answers: readonly Explained[]): NonNullable<StatusPatch['results']> {
+  const joined = (pick: (answer: Explained) => string): string => answers.map(pick).join(',')
+  return [
+    { name: 'authorization-id', value: '' },
+    { name: 'policy', value: joined((one) => one.policy ?? '') },
+    { name: 'audience', value: joined((one) => one.audience ?? '') },
+    { name: 'scope', value: joined((one) => one.scope.join(' ')) },
+    { name: 'expires-at', value: '' },
+    { name: 'decision', value: joined((one) => one.decision) },
   ]
 }
 

@@ -1,4 +1,5 @@
 import type { Authorized } from '../broker-client-answer.ts'
+import type { Explained } from '../broker-client-explain.ts'
 import type { AuthorizeRequest } from './broker.ts'
 import type { Reason } from './step.ts'
 
@@ -17,6 +18,8 @@ type FailureReason = Extract<
 /** What is to become of a CustomRun that is not done. */
 export type Verdict =
   | { readonly kind: 'succeed'; readonly answers: readonly Authorized[] }
+  /** It was a dry run: the answers are the result. */
+  | { readonly kind: 'explain'; readonly answers: readonly Explained[] }
   /** `isRetriable`: another attempt may go better, so the CustomRun's `retries` count. */
   | {
       readonly kind: 'fail'

@@ -31,7 +31,7 @@ function asksOf(customRun: CustomRun, pipelineRun: PipelineRun, taskName: string
   const differences = sameSpec(customRun, pipelineRun)
   if (differences.length > 0) return complaint(`CustomRun ${name} is not what its PipelineRun says: run it again`)
   const params = parseTokenExchangeParams(customRun)
-  if (!params.ok || params.value.deliver !== 'sidecar') return nothing
+  if (!params.ok || params.value.isDryRun || params.value.deliver !== 'sidecar') return nothing
   const into = resolveInto(spec, exchange, params.value)
   if (!into.ok || !into.tasks.includes(taskName)) return nothing
   return {

@@ -49,6 +49,7 @@ async function entriesOfBroker(): Promise<readonly AuditEntry[]> {
   await post('/authorize', customRunForm(createCustomRun(kube, pipelineRun), controller))
   const { access_token: accessToken = '' } = await post('/token', exchangeForm(token))
   await post('/token', exchangeForm(token, { policy: 'deploy-staging', scope: 'deploy:production' }))
+  await post('/explain', exchangeForm(token, { policy: 'deploy-staging', scope: 'deploy:production' }))
   kube.faults.next({ resource: 'pods' }, { kind: 'cut' }, 20)
   await post('/token', exchangeForm(broker.tokenOf('payments', other.pod.metadata.name, 'deployer')))
   kube.faults.clear()

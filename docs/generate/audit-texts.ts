@@ -22,6 +22,10 @@ export const typeTexts: Readonly<Record<AuditType, { readonly when: string; read
     when: 'Something broke while a known caller was served.',
     example: 'Nothing of the run is known yet: what is missing was not reached.',
   },
+  'dev.tokenbroker.explain.v1': {
+    when: 'It was asked what a request would come to (`/explain`, or a TokenExchange with `dry-run`). Nothing was granted.',
+    example: 'A pod asks why it gets no scope `deploy:production`.',
+  },
   'dev.tokenbroker.token.revoked.v1': {
     when: 'A token was revoked before its end.',
     example: '`exchange_id` is that of the exchange that issued it.',

@@ -76,7 +76,7 @@ export const issued: IssuedToken = {
 }
 
 /** A CustomRun that has its token fetched by the pods behind it. */
-export const delegation = { deliver: 'sidecar', isDone: false } as const
+export const delegation = { deliver: 'sidecar', isDryRun: false, isDone: false } as const
 
 export function gatheredOf(changes: Partial<Gathered> = {}): Gathered {
   return { facts: factsOf(), into: [{ task: 'deploy', serviceAccount: 'deployer' }], ...changes }

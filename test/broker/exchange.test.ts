@@ -193,7 +193,7 @@ describe('createExchange', () => {
   })
 
   it('gives the controller the token that goes into a Secret, recorded under both', async () => {
-    const gathered = gatheredOf({ delegation: { deliver: 'secret', isDone: true } })
+    const gathered = gatheredOf({ delegation: { deliver: 'secret', isDryRun: false, isDone: true } })
     const played = play({ gather: async () => gathered })
 
     const answer = await run(played, forms.delegated(), 'token')
@@ -240,7 +240,9 @@ describe('createExchange', () => {
   })
 
   it('authorises nothing for a CustomRun that is done', async () => {
-    const played = play({ gather: async () => gatheredOf({ delegation: { deliver: 'secret', isDone: true } }) })
+    const played = play({
+      gather: async () => gatheredOf({ delegation: { deliver: 'secret', isDryRun: false, isDone: true } }),
+    })
 
     const answer = await run(played, forms.delegated(), 'authorize')
 

@@ -36,6 +36,7 @@ function clusterOf(said: Said) {
       as: undefined,
       ttlSeconds: undefined,
       deliver: 'sidecar',
+      isDryRun: false,
     },
     into: [
       { task: 'deploy', serviceAccount: 'a' },

@@ -390,6 +390,7 @@ describe('requireAskedByCustomRun', () => {
     as: undefined,
     ttlSeconds: 60,
     deliver: 'sidecar',
+    isDryRun: false,
   }
   const found: CustomRunFacts = { run: noRun, params, into: [], serviceAccounts: ['deployer'], isDone: false }
   const request: ExchangeRequest = {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Facts, PolicyFacts } from '../../../core/policy/allowance.ts'
-import { evaluate, judge, Refused } from '../../../core/policy/evaluate.ts'
+import { evaluate, judge, Refused, trialVerdict } from '../../../core/policy/evaluate.ts'
 import { rules } from '../../../core/policy/rules.ts'
 import { problemOf } from '../reason-of.ts'
 import { accessTo, audience, candidateOf, factsOf, policyOf, providerOf, run } from './policy-fixture.ts'
@@ -74,7 +74,7 @@ describe('evaluate', () => {
     expect(others).toEqual([
       { name: 'a', reason: 'policy_suspended' },
       { name: 'c', reason: 'allowed' },
-      { name: 'd', reason: 'policy_dry_run' },
+      { name: 'd', reason: 'would_grant' },
       { name: 'e', reason: 'provider_unknown' },
     ])
   })
@@ -94,7 +94,7 @@ describe('evaluate', () => {
   })
 
   it('lets the first refusal in the order of the rules decide', () => {
-    const spec = { suspend: true, mode: 'DryRun', serviceAccounts: ['other'] }
+    const spec = { suspend: true, serviceAccounts: ['other'] }
     const refused = refusedBy(factsOf({ candidates: [named('a', spec, { rbac: [] })] }))
 
     expect(refused.reason).toBe('service_account_not_allowed')
@@ -102,8 +102,24 @@ describe('evaluate', () => {
       'service-accounts',
       'rbac',
       'suspended',
-      'mode',
     ])
+  })
+
+  it.each<[string, object, PolicyFacts['rbac'], string]>([
+    ['would grant', {}, accessTo(['deploy:staging']), 'would_grant'],
+    ['would deny', {}, [], 'would_deny'],
+  ])('answers policy_dry_run for a policy on trial that %s', (_what, spec, rbac, verdict) => {
+    const refused = refusedBy(factsOf({ candidates: [named('a', { mode: 'DryRun', ...spec }, { rbac })] }))
+
+    expect(refused.reason).toBe('policy_dry_run')
+    expect(trialVerdict(refused.judgement)).toBe(verdict)
+  })
+
+  it('lets a policy on trial neither widen nor hide what one in force says', () => {
+    const trial = named('a', { mode: 'DryRun' })
+
+    expect(evaluate(factsOf({ candidates: [trial, named('b', {})] })).policy.name).toBe('b')
+    expect(refusedBy(factsOf({ candidates: [trial, named('b', {}, { rbac: [] })] })).reason).toBe('rbac_denied')
   })
 
   it('refuses by the candidate that came furthest, whose mend is nearest', () => {

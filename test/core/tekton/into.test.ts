@@ -29,6 +29,7 @@ const params: TokenExchangeParams = {
   as: undefined,
   ttlSeconds: undefined,
   deliver: 'sidecar',
+  isDryRun: false,
 }
 
 const uses = '$(tasks.token.results.authorization-id)'

@@ -28,6 +28,7 @@ describe('parseTokenExchangeParams', () => {
         as: undefined,
         ttlSeconds: undefined,
         deliver: 'sidecar',
+        isDryRun: false,
       },
     })
   })
@@ -42,7 +43,7 @@ describe('parseTokenExchangeParams', () => {
       as: 'git',
       ttl: '2m',
       deliver: 'sidecar',
-      'dry-run': 'false',
+      'dry-run': 'true',
     }
 
     expect(parse(params)).toEqual({
@@ -56,6 +57,7 @@ describe('parseTokenExchangeParams', () => {
         as: 'git',
         ttlSeconds: 120,
         deliver: 'sidecar',
+        isDryRun: true,
       },
     })
   })
@@ -103,7 +105,6 @@ describe('parseTokenExchangeParams', () => {
     ['another policy than taskRef.name', { policy: 'other' }, 'param policy and taskRef.name say different policies'],
     ['a Secret in steps', { deliver: 'secret', steps: ['a/b'] }, 'leave out steps and as'],
     ['a Secret as git', { deliver: 'secret', as: 'git' }, 'leave out steps and as'],
-    ['a dry run', { 'dry-run': 'true' }, 'not available yet in this version: set mode: DryRun'],
     ['a gate that delivers', { deliver: 'none', into: ['deploy'] }, 'leave out into and steps'],
   ])('refuses %s', (_, params, expected) => {
     expect(problemsOf(parse(params)).join('; ')).toContain(expected)

@@ -50,6 +50,17 @@ function ownerOf(parts: Scene['pipelineRun']): Owner {
   return { kind: 'present', run, pipelineRun: present(parsePipelineRun(pipelineRunObject(parts))) }
 }
 
+export const explained: Answer = {
+  kind: 'explained',
+  decision: 'deny',
+  policy: undefined,
+  audience: undefined,
+  scope: [],
+  description: 'Grant verb exchange',
+  exchangeId: 'ex-1',
+  body: {},
+}
+
 export const authorized: Answer = {
   kind: 'authorized',
   authorizationId: 'auth-1',

@@ -4,6 +4,7 @@ import type { Step } from '../../../custom-task/controller/step.ts'
 import { customRunUid, tokenTask } from '../../core/tekton/objects.ts'
 import {
   authorized,
+  explained,
   goesOn,
   held,
   later,
@@ -387,5 +388,35 @@ describe('plan, with retries', () => {
     const customRun = { spec: { retries: 2, timeout: '10s' }, status: goesOn('BrokerUnavailable') }
 
     expect(said(plan(observe({ customRun }), later(9000)))).toBe('Unknown Retrying')
+  })
+})
+
+describe('plan, for a dry run', () => {
+  const params = [{ name: 'dry-run', value: 'true' }]
+  const pipelineRun = {
+    status: {
+      pipelineSpec: {
+        tasks: [
+          { ...tokenTask, params },
+          { name: 'deploy', runAfter: ['token'] },
+        ],
+      },
+    },
+  }
+
+  it('asks what would be decided', () => {
+    const [, ask] = plan(observe({ customRun: { spec: { params } }, pipelineRun }), now)
+
+    expect(ask).toMatchObject({ kind: 'authorize', requests: [{ isDryRun: true }] })
+  })
+
+  it('is done with the answer, whatever it is, and delivers nothing', () => {
+    const scene = { customRun: { ...held, spec: { params } }, pipelineRun, attempt: { answers: [explained] } }
+    const steps = plan(observe(scene), now)
+
+    expect(said(steps)).toBe('True Authorized')
+    expect(messageOf(steps)).toBe('Dry run, nothing is granted: deny (Grant verb exchange) [exchange ex-1]')
+    expect(statusOf(steps).results).toContainEqual({ name: 'decision', value: 'deny' })
+    expect(kinds(steps)).toEqual(['patch-status', 'emit-event'])
   })
 })
