@@ -9,6 +9,7 @@ export interface CertificatePlaces {
   readonly secret: string
   readonly configMap: string
   readonly webhookConfiguration?: string | undefined
+  readonly clusterInterceptor?: string | undefined
   readonly caFile: string
   readonly servers: Readonly<Record<string, readonly string[]>>
 }
@@ -24,12 +25,13 @@ export async function keepCertificates(
   { client, log }: { readonly client: KubeClient; readonly log: Logger },
   signal: AbortSignal,
 ): Promise<void> {
-  const { namespace, secret, configMap, webhookConfiguration, caFile, servers } = places
+  const { namespace, secret, configMap, webhookConfiguration, clusterInterceptor, caFile, servers } = places
   const keeper = createKeeper({
     client,
     secret: { namespace, name: secret },
     configMap: { namespace, name: configMap },
     ...(webhookConfiguration === undefined ? {} : { webhookConfiguration }),
+    ...(clusterInterceptor === undefined ? {} : { clusterInterceptor }),
     caFile,
     servers,
     log,

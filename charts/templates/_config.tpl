@@ -22,6 +22,15 @@
 {{- with .Values.cluster.issuer -}}
 {{- $_ := set (first $config.clusters) "issuer" . -}}
 {{- end -}}
+{{- if .Values.interceptor.enabled -}}
+{{- $_ := set $config.listeners "interceptor" (dict "address" "0.0.0.0" "port" 8445 "tls" $tls) -}}
+{{- $senders := list -}}
+{{- range .Values.interceptor.senders -}}
+{{- $directory := printf "/etc/tokenbroker/senders/%s" .name -}}
+{{- $senders = append $senders (merge (dict "secretDirectory" $directory) (omit . "secretName")) -}}
+{{- end -}}
+{{- $_ := set $config "interceptor" (dict "senders" $senders) -}}
+{{- end -}}
 {{- mergeOverwrite $config (deepCopy .Values.broker.config) | toYaml -}}
 {{- end -}}
 
@@ -43,7 +52,7 @@
 {{- $_ := set $config "secretDelivery" true -}}
 {{- end -}}
 {{- if eq .Values.certificates.source "product" -}}
-{{- $servers := dict "broker" (list (include "tokenbroker.tokenHost" .) (include "tokenbroker.discoveryHost" .)) -}}
+{{- $servers := dict "broker" (include "tokenbroker.brokerHosts" . | fromJsonArray) -}}
 {{- $certificates := dict
   "namespace" .Release.Namespace
   "secret" (printf "%s-certificates" $fullname)
@@ -54,6 +63,9 @@
 {{- if .Values.webhook.enabled -}}
 {{- $_ := set $servers "webhook" (list (printf "%s-webhook.%s.svc" $fullname .Release.Namespace)) -}}
 {{- $_ := set $certificates "webhookConfiguration" (printf "%s-webhook" $fullname) -}}
+{{- end -}}
+{{- if .Values.interceptor.enabled -}}
+{{- $_ := set $certificates "clusterInterceptor" (printf "%s-events" $fullname) -}}
 {{- end -}}
 {{- $_ := set $config "certificates" $certificates -}}
 {{- end -}}

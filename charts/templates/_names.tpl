@@ -46,6 +46,19 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{ include "tokenbroker.fullname" . }}-discovery.{{ .Release.Namespace }}.svc
 {{- end -}}
 
+{{- define "tokenbroker.interceptorHost" -}}
+{{ include "tokenbroker.fullname" . }}-interceptor.{{ .Release.Namespace }}.svc
+{{- end -}}
+
+{{/* DNS names of the broker's certificate, as JSON. */}}
+{{- define "tokenbroker.brokerHosts" -}}
+{{- $hosts := list (include "tokenbroker.tokenHost" .) (include "tokenbroker.discoveryHost" .) -}}
+{{- if .Values.interceptor.enabled -}}
+{{- $hosts = append $hosts (include "tokenbroker.interceptorHost" .) -}}
+{{- end -}}
+{{- toJson $hosts -}}
+{{- end -}}
+
 {{- define "tokenbroker.issuerUrl" -}}
 {{- default (printf "https://%s" (include "tokenbroker.discoveryHost" .)) .Values.issuer.url -}}
 {{- end -}}

@@ -31,7 +31,8 @@ const backoff = { baseMs: 500, maxMs: 30_000 } as const
 /** Makes a keeper. What somebody deletes from the Secret is made anew within a minute: that is rotation by hand. */
 export function createKeeper(options: KeeperOptions): Keeper {
   const { client, secret, servers, log, clock, delay, random } = options
-  const publish = createPublish(options)
+  const onMissing = (place: string) => log.warn({ place }, 'authorities not published: the place is not there')
+  const publish = createPublish({ onMissing, ...options })
   const first = Promise.withResolvers<void>()
 
   async function pass(signal: AbortSignal): Promise<void> {

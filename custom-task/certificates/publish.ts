@@ -8,6 +8,10 @@ export interface PublishOptions {
   readonly configMap: { readonly namespace: string; readonly name: string }
   /** Every webhook of this MutatingWebhookConfiguration gets the bundle as its `caBundle`. */
   readonly webhookConfiguration?: string
+  /** This ClusterInterceptor gets the bundle as its `caBundle`. @see {@link createPublish} */
+  readonly clusterInterceptor?: string
+  /** Told of a place that is not there, and that may be missing. */
+  readonly onMissing?: (place: string) => void
   /** This process's own copy, which its client of the broker follows. */
   readonly caFile: string
 }
@@ -17,14 +21,26 @@ interface Webhook {
   readonly clientConfig?: { readonly caBundle?: string }
 }
 
+interface Interceptor extends KubeObject {
+  readonly spec?: { readonly clientConfig?: { readonly caBundle?: string } }
+}
+
 /** The place that should hold the bundle is not there. */
 export class NowhereToPublish extends Error {
   override readonly name = 'NowhereToPublish'
 }
 
-/** Brings the bundle to everybody who verifies by it; writes only where it is not there already. */
+/** Label that makes EventListeners trust the bundle of a ClusterInterceptor. */
+const overTls = { 'server/type': 'https' } as const
+
+/**
+ * Brings the bundle to everybody who verifies by it; writes only where it is not there already.
+ *
+ * A ClusterInterceptor gets label and bundle in one write: with the label and without a bundle, it keeps every
+ * EventListener of the cluster from starting. Where it is gone, as when Triggers was uninstalled, the rest goes on.
+ */
 export function createPublish(options: PublishOptions): (bundle: string, signal: AbortSignal) => Promise<void> {
-  const { client, configMap, webhookConfiguration, caFile } = options
+  const { client, configMap, webhookConfiguration, clusterInterceptor, caFile, onMissing } = options
 
   async function intoFile(bundle: string): Promise<void> {
     const present = await readFile(caFile, 'utf8').catch(() => '')
@@ -62,10 +78,25 @@ export function createPublish(options: PublishOptions): (bundle: string, signal:
     if (operations.length > 0) await client.patch(resource, { name }, operations, { type: 'json' }, signal)
   }
 
+  async function intoInterceptor(name: string, bundle: string, signal: AbortSignal): Promise<void> {
+    const resource = resources.clusterInterceptors
+    const found = await client.get<Interceptor>(resource, { name }, signal)
+    if (found === undefined) {
+      onMissing?.(`ClusterInterceptor ${name}`)
+      return
+    }
+    const caBundle = Buffer.from(bundle).toString('base64')
+    const isLabelled = found.metadata.labels?.['server/type'] === overTls['server/type']
+    if (isLabelled && found.spec?.clientConfig?.caBundle === caBundle) return
+    const body = { metadata: { labels: overTls }, spec: { clientConfig: { caBundle } } }
+    await client.patch(resource, { name }, body, { type: 'merge' }, signal)
+  }
+
   return async function publish(bundle, signal) {
     await intoFile(bundle)
     await intoConfigMap(bundle, signal)
     if (webhookConfiguration !== undefined) await intoWebhook(webhookConfiguration, bundle, signal)
+    if (clusterInterceptor !== undefined) await intoInterceptor(clusterInterceptor, bundle, signal)
   }
 }
 

@@ -19,6 +19,9 @@ const certificates = z.strictObject({
   webhookConfiguration: name
     .optional()
     .describe('MutatingWebhookConfiguration whose webhooks get the authorities as caBundle.'),
+  clusterInterceptor: name
+    .optional()
+    .describe('ClusterInterceptor that gets the authorities as caBundle, and with them its label server/type: https.'),
   caFile: path.describe("This process's own copy of the authorities; broker.caFile names the same file."),
   servers: z
     .record(z.string().regex(/^[a-z]{1,32}$/), z.array(dnsName).min(1).max(32))

@@ -19,6 +19,7 @@ export const accountOf = {
   'broker.yaml': 'tokenbroker-broker',
   'controller.yaml': 'tokenbroker-controller',
   'certificates.yaml': 'tokenbroker-controller',
+  'interceptor.yaml': 'tokenbroker-controller',
   'secrets.yaml': 'tokenbroker-controller',
   'webhook.yaml': 'tokenbroker-webhook',
 } as const
@@ -96,6 +97,7 @@ export async function install(context: TestContext, options: InstallOptions = {}
       secret: 'tokenbroker-certificates',
       configMap: 'tokenbroker-ca',
       webhookConfiguration: 'tokenbroker-webhook',
+      clusterInterceptor: 'tokenbroker-events',
       caFile: file('ca.crt'),
       servers: { broker: ['localhost'], webhook: ['localhost'] },
     },
@@ -134,6 +136,12 @@ function installObjects(kube: FakeKube, rolesOf: (file: string) => readonly Role
     kind: 'MutatingWebhookConfiguration',
     metadata: { name: 'tokenbroker-webhook' },
     webhooks: [{ name: 'inject.tokenbroker.dev', clientConfig: { service: { name: 'x', namespace: system } } }],
+  })
+  objects.create({
+    apiVersion: 'triggers.tekton.dev/v1alpha1',
+    kind: 'ClusterInterceptor',
+    metadata: { name: 'tokenbroker-events' },
+    spec: { clientConfig: { service: { name: 'x', namespace: system } } },
   })
   const replicaSet = createControllerReplicaSet(kube, { namespace: system, name: 'tokenbroker-controller' })
   objects.create({

@@ -32,11 +32,13 @@ describe.each(files)('charts/rbac/%s', (file) => {
     expect(all.filter((right) => forbidden.test(right))).toEqual([])
   })
 
-  it('touches Secrets, ConfigMaps, Leases and configurations of webhooks by name alone, and creates and deletes none', () => {
+  it('touches Secrets, ConfigMaps, Leases, interceptors and configurations of webhooks by name alone, and creates and deletes none', () => {
     // Where it is asked for, held to its own by admission.
     if (file === 'secrets.yaml') return
     const delicate = rules.filter((rule) =>
-      rule.resources?.some((one) => /^(secrets|configmaps|leases|.*webhookconfigurations)$/.test(one)),
+      rule.resources?.some((one) =>
+        /^(secrets|configmaps|leases|clusterinterceptors|.*webhookconfigurations)$/.test(one),
+      ),
     )
 
     expect(delicate.filter((rule) => (rule.resourceNames ?? []).length !== 1)).toEqual([])

@@ -40,6 +40,12 @@ const everything = {
   networkPolicy: { enabled: true },
   broker: { podDisruptionBudget: true },
   secretDelivery: { enabled: true },
+  interceptor: { enabled: true, senders: [sender()] },
+}
+
+function sender() {
+  const triggers = [{ namespace: 'ci', name: 'push', eventListener: { name: 'github' } }]
+  return { name: 'acme', kind: 'github', secretName: 'github-webhook', triggers, loginMap: { octocat: 'alice' } }
 }
 
 describe('the chart', () => {
@@ -77,6 +83,7 @@ describe('the chart', () => {
         'controller',
         'controller',
         'delete-crds',
+        'interceptor',
         'secrets',
         'view',
         'webhook',
@@ -134,6 +141,33 @@ describe('the chart', () => {
 
     expect(await checksum({ broker: { config: { shutdownGraceSeconds: 7 } } })).not.toBe(await checksum({}))
     expect(await checksum({ controller: { concurrency: 3 } })).toBe(await checksum({}))
+  })
+
+  test('gives the broker its senders, with the Secret of each in a directory of its own', async () => {
+    const objects = await render(everything)
+    const broker = find(objects, 'StatefulSet', release)
+    const config = readObjects(find(objects, 'ConfigMap', 'tokenbroker-broker')['data']['broker.yaml'])[0]
+
+    const { secretName, ...same } = sender()
+    const secretDirectory = '/etc/tokenbroker/senders/acme'
+    expect(config?.['interceptor']).toEqual({ senders: [{ ...same, secretDirectory }] })
+    expect(volume(broker, 'sender-0')).toEqual({ name: 'sender-0', secret: { secretName, defaultMode: 0o440 } })
+    const { volumeMounts } = broker.spec.template.spec.containers[0]
+    expect(volumeMounts).toContainEqual({ name: 'sender-0', mountPath: secretDirectory, readOnly: true })
+  })
+
+  test('never makes a ClusterInterceptor with the label and without authorities', async () => {
+    const interceptor = async (values: object) =>
+      find(await render({ ...everything, ...values }), 'ClusterInterceptor', 'tokenbroker-events')
+    const product = await interceptor({})
+    const existing = { brokerSecret: 'b', webhookSecret: 'w', caBundle: 'PEM' }
+    const theirs = await interceptor({ certificates: { source: 'existing', existing } })
+
+    expect(product.metadata.labels).not.toHaveProperty('server/type')
+    expect(product.spec.clientConfig).not.toHaveProperty('caBundle')
+    expect(theirs.metadata.labels).toMatchObject({ 'server/type': 'https' })
+    expect(theirs.spec.clientConfig.caBundle).toBe(Buffer.from('PEM').toString('base64'))
+    await expect(interceptor({ certificates: { source: 'certManager' } })).rejects.toThrow(/interceptor.enabled needs/)
   })
 
   test('takes an image by its digest', async () => {

@@ -62,6 +62,8 @@ const stops: Readonly<Record<string, Milestone>> = {
   'certificates.yaml patch configmaps.': controller,
   'certificates.yaml get mutatingwebhookconfigurations.admissionregistration.k8s.io': controller,
   'certificates.yaml patch mutatingwebhookconfigurations.admissionregistration.k8s.io': controller,
+  'interceptor.yaml get clusterinterceptors.triggers.tekton.dev': controller,
+  'interceptor.yaml patch clusterinterceptors.triggers.tekton.dev': controller,
   'secrets.yaml create secrets.': 'Secrets are delivered, renewed and deleted',
   'secrets.yaml patch secrets.': 'Secrets are delivered, renewed and deleted',
   'secrets.yaml delete secrets.': 'Secrets are delivered, renewed and deleted',

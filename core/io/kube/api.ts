@@ -57,6 +57,12 @@ export const resources = {
     plural: 'mutatingwebhookconfigurations',
     isNamespaced: false,
   },
+  clusterInterceptors: {
+    group: 'triggers.tekton.dev',
+    version: 'v1alpha1',
+    plural: 'clusterinterceptors',
+    isNamespaced: false,
+  },
   taskRuns: { group: 'tekton.dev', version: 'v1', plural: 'taskruns', isNamespaced: true },
   pipelineRuns: { group: 'tekton.dev', version: 'v1', plural: 'pipelineruns', isNamespaced: true },
   customRuns: { group: 'tekton.dev', version: 'v1beta1', plural: 'customruns', isNamespaced: true },

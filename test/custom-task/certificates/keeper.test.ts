@@ -15,6 +15,7 @@ const namespace = 'tokenbroker-system'
 const secret = { namespace, name: 'tokenbroker-certificates' }
 const configMap = { namespace, name: 'tokenbroker-ca' }
 const webhook = { name: 'tokenbroker-webhook' }
+const interceptor = { name: 'tokenbroker-events' }
 const servers = {
   broker: ['tokenbroker.tokenbroker-system.svc'],
   webhook: ['tokenbroker-webhook.tokenbroker-system.svc'],
@@ -51,9 +52,16 @@ beforeEach(async () => {
       clientConfig: { service: { name: 'tokenbroker-webhook', namespace } },
     })),
   })
+  kube.objects.create({
+    apiVersion: 'triggers.tekton.dev/v1alpha1',
+    kind: 'ClusterInterceptor',
+    metadata: interceptor,
+    spec: { clientConfig: { service: { name: 'tokenbroker-interceptor', namespace, path: 'intercept', port: 443 } } },
+  })
   // With the rights of the chart, and no others.
   kube.objects.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'controller', namespace } })
-  for (const role of readRole('certificates.yaml')) bindRole(kube, role, { namespace, name: 'controller' })
+  for (const role of ['certificates.yaml', 'interceptor.yaml'].flatMap(readRole))
+    bindRole(kube, role, { namespace, name: 'controller' })
   const token = new Secret(kube.serviceAccountToken({ namespace, serviceAccount: 'controller' }))
   client = createKubeClient({ credentials: { server: kube.url, token }, delay: async () => undefined, random: () => 0 })
 })
@@ -66,7 +74,12 @@ afterEach(async () => {
   await rm(directory, { recursive: true })
 })
 
-function start(more: { readonly webhookConfiguration?: string } = { webhookConfiguration: webhook.name }) {
+function start(
+  more: { readonly webhookConfiguration?: string; readonly clusterInterceptor?: string } = {
+    webhookConfiguration: webhook.name,
+    clusterInterceptor: interceptor.name,
+  },
+) {
   const keeper = createKeeper({
     client,
     secret,
@@ -134,7 +147,7 @@ describe('createKeeper', () => {
 
     expect(next.ms).toBe(60_000)
     expect(kube.requests({ verb: 'patch' })).toEqual([])
-    expect(kube.requests({ verb: 'get' })).toHaveLength(3)
+    expect(kube.requests({ verb: 'get' })).toHaveLength(4)
   })
 
   it('makes anew within a minute what somebody deleted, and puts back what somebody changed', async () => {
@@ -187,6 +200,42 @@ describe('createKeeper', () => {
 
     const bundle = dataOf(resources.configMaps, configMap)['ca.crt'] ?? ''
     expect(Buffer.from(dataOf(resources.secrets, secret)['ca.crt'] ?? '', 'base64').toString()).toBe(bundle)
+  })
+
+  describe('the ClusterInterceptor', () => {
+    const found = () =>
+      kube.objects.get<KubeObject & { spec: { clientConfig: object } }>(resources.clusterInterceptors, interceptor)
+
+    it('gets its label and its authorities in one write, and keeps its address', async () => {
+      await start().ready(stopping.signal)
+
+      const caBundle = dataOf(resources.secrets, secret)['ca.crt']
+      expect(found()?.metadata.labels).toEqual({ 'server/type': 'https' })
+      expect(found()?.spec.clientConfig).toEqual({
+        caBundle,
+        service: { name: 'tokenbroker-interceptor', namespace, path: 'intercept', port: 443 },
+      })
+      expect(kube.requests({ verb: 'patch', resource: 'clusterinterceptors' })).toHaveLength(1)
+    })
+
+    it('gets back within a minute what somebody took away', async () => {
+      await start().ready(stopping.signal)
+      const before = found()
+      kube.objects.patch(resources.clusterInterceptors, interceptor, { spec: { clientConfig: { caBundle: null } } })
+      await lookAgain(60_000)
+      kube.objects.patch(resources.clusterInterceptors, interceptor, { metadata: { labels: null } })
+      await lookAgain(60_000)
+
+      expect(found()).toMatchObject({ metadata: { labels: before?.metadata.labels }, spec: before?.spec })
+    })
+
+    it('may be gone: certificates are kept all the same', async () => {
+      kube.objects.delete(resources.clusterInterceptors, interceptor)
+
+      await start().ready(stopping.signal)
+
+      expect(dataOf(resources.secrets, secret)).toHaveProperty('broker.crt')
+    })
   })
 
   it('needs no webhook', async () => {

@@ -94,6 +94,9 @@ export const served: readonly ApiResource[] = [
     ['pipelines', 'Pipeline', { hasStatus: false }],
   ]),
   ...rows('tekton.dev', 'v1beta1', custom, [['customruns', 'CustomRun']]),
+  ...rows('triggers.tekton.dev', 'v1alpha1', { ...custom, ...cluster }, [
+    ['clusterinterceptors', 'ClusterInterceptor'],
+  ]),
   ...kinds.flatMap(ours),
   ...rows('authentication.k8s.io', 'v1', review, [
     ['tokenreviews', 'TokenReview'],
