@@ -61,7 +61,8 @@ async function gatherForPod(
   const run = await cluster.walkPod(workload, signal)
   const serviceAccount = workload.serviceAccount.name
   const { cluster: name, namespace } = workload
-  const subject = { cluster: name, namespace, namespaceLabels: undefined, serviceAccounts: [serviceAccount] }
+  const namespaceLabels = cluster.policies.namespaceLabels(namespace)
+  const subject = { cluster: name, namespace, namespaceLabels, serviceAccounts: [serviceAccount] }
   const into = run.task === undefined ? [] : [{ task: run.task, serviceAccount }]
   return { facts: await completeFacts(request, subject, run, cluster), into }
 }
@@ -76,7 +77,8 @@ async function gatherForCustomRun(
   requireAskedByCustomRun(request, found)
   const { namespace } = reference
   const { serviceAccounts } = found
-  const subject = { cluster: workload.cluster, namespace, namespaceLabels: undefined, serviceAccounts }
+  const namespaceLabels = cluster.policies.namespaceLabels(namespace)
+  const subject = { cluster: workload.cluster, namespace, namespaceLabels, serviceAccounts }
   const { deliver, isDryRun } = found.params
   const facts = await completeFacts(request, subject, found.run, cluster, deliver)
   return { facts, into: found.into, delegation: { deliver, isDryRun, isDone: found.isDone } }

@@ -1,5 +1,7 @@
 import { z } from 'zod'
+import { clusterTokenPolicySpec } from '../../core/crd/cluster-token-policy.ts'
 import { clusterTokenProviderSpec } from '../../core/crd/cluster-token-provider.ts'
+import type { NamespaceSelector } from '../../core/crd/namespace-selector.ts'
 import { tokenPolicySpec } from '../../core/crd/token-policy.ts'
 import { compileValidations } from '../../core/io/cel/compile-validations.ts'
 import type { KubeObject } from '../../core/io/kube/api.ts'
@@ -43,6 +45,39 @@ export function parsePolicy(object: KubeObject): Watched<Policy> {
     validations: compileValidations(spec.validations),
   }
   return { value, resourceVersion, ready: readyCondition(object) }
+}
+
+/** A policy for many namespaces; `namespace` is empty until one is chosen. */
+export interface SelectingPolicy extends Policy {
+  readonly namespaceSelector: NamespaceSelector | undefined
+}
+
+/** @throws ZodError as {@link parsePolicy} */
+export function parseClusterPolicy(object: KubeObject): Watched<SelectingPolicy> {
+  const { name, uid, generation = 1, resourceVersion } = object.metadata
+  const { namespaceSelector, ...spec } = clusterTokenPolicySpec.parse(object.spec)
+  const validations = compileValidations(spec.validations)
+  const value: SelectingPolicy = {
+    kind: 'ClusterTokenPolicy',
+    name,
+    namespace: '',
+    uid,
+    generation,
+    spec,
+    validations,
+    namespaceSelector,
+  }
+  return { value, resourceVersion, ready: readyCondition(object) }
+}
+
+/** What selectors look at. */
+export interface Namespace {
+  readonly name: string
+  readonly labels: Readonly<Record<string, string>>
+}
+
+export function parseNamespace({ metadata: { name, labels = {} } }: KubeObject): Namespace {
+  return { name, labels }
 }
 
 /** @throws ZodError as {@link parsePolicy} */

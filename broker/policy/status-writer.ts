@@ -1,15 +1,17 @@
 import type { Clock } from '../../core/clock.ts'
 import { rfc3339 } from '../../core/clock.ts'
 import { type KubeClient, KubeError, type ObjectRef, type Resource, resources } from '../../core/io/kube/api.ts'
-import type { Policy, Provider } from '../../core/policy/allowance.ts'
+import type { Policy, PolicySubject, Provider } from '../../core/policy/allowance.ts'
 import { policyReadiness, providerReadiness, type Readiness } from '../../core/policy/readiness.ts'
 import type { Watched } from './parse-objects.ts'
 
 interface Deps {
   readonly kube: KubeClient
   readonly clock: Clock
+  /** A ClusterTokenPolicy has no namespace: there it is empty. */
   readonly policy: (namespace: string, name: string) => Watched<Policy> | undefined
   readonly provider: (name: string) => Watched<Provider> | undefined
+  readonly namespaceLabels: (namespace: string) => PolicySubject['namespaceLabels']
 }
 
 /** Writes condition `Ready` of one object, named by its work-queue key, where it differs from what is there. */
@@ -26,7 +28,7 @@ export function providerKey({ name }: Provider): string {
 /** What the CRDs admit in a condition. */
 const maxMessageLength = 1024
 
-export function createStatusWriter({ kube, clock, policy, provider }: Deps): WriteStatus {
+export function createStatusWriter({ kube, clock, policy, provider, namespaceLabels }: Deps): WriteStatus {
   async function write(
     { resource, ref }: Target,
     { value, resourceVersion, ready }: Watched<Policy | Provider>,
@@ -58,10 +60,16 @@ export function createStatusWriter({ kube, clock, policy, provider }: Deps): Wri
     }
     const found = policy(first, second)
     if (found === undefined) return
-    const target = { resource: resources.tokenPolicies, ref: { namespace: first, name: second } }
     const { value } = found
-    await write(target, found, policyReadiness(value, provider(value.spec.providerRef.name)?.value), signal)
+    const from = provider(value.spec.providerRef.name)?.value
+    await write(policyTarget(first, second), found, policyReadiness(value, from, namespaceLabels(first)), signal)
   }
+}
+
+function policyTarget(namespace: string, name: string): Target {
+  return namespace === ''
+    ? { resource: resources.clusterTokenPolicies, ref: { name } }
+    : { resource: resources.tokenPolicies, ref: { namespace, name } }
 }
 
 interface Target {

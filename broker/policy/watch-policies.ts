@@ -5,7 +5,8 @@ import { createInformer, type Informer } from '../../core/io/kube/informer.ts'
 import { isRefusal } from '../../core/io/kube/refusal.ts'
 import { createWorkQueue } from '../../core/io/kube/work-queue.ts'
 import type { Policy } from '../../core/policy/allowance.ts'
-import { parsePolicy, parseProvider } from './parse-objects.ts'
+import { createNamespacePolicies } from './namespace-policies.ts'
+import { type Namespace, parseClusterPolicy, parseNamespace, parsePolicy, parseProvider } from './parse-objects.ts'
 import type { PolicyStore } from './policy-store.ts'
 import { createStatusWriter, policyKey, providerKey } from './status-writer.ts'
 
@@ -22,18 +23,26 @@ export interface WatchedPolicies extends PolicyStore {
   stop(deadline: AbortSignal): Promise<void>
 }
 
-/** Follows policies and providers of one cluster, and writes their condition `Ready`. */
+/** Follows policies, providers and namespaces of one cluster, and writes condition `Ready` of the first two. */
 export function watchPolicies({ kube, log, clock }: Deps): WatchedPolicies {
   const stopping = new AbortController()
   let isJudging = false
-  /** Lists that were asked for, each until a policy of its namespace changes: every exchange asks for one. */
-  const ofNamespace = new Map<string, readonly Policy[]>()
   const policies = createInformer({
     client: kube,
     resource: resources.tokenPolicies,
     parse: parsePolicy,
     onChange({ value: { value } }) {
-      ofNamespace.delete(value.namespace)
+      merged.forget(value.namespace)
+      judge(policyKey(value))
+    },
+    log,
+  })
+  const clusterPolicies = createInformer({
+    client: kube,
+    resource: resources.clusterTokenPolicies,
+    parse: parseClusterPolicy,
+    onChange({ value: { value } }) {
+      merged.forget()
       judge(policyKey(value))
     },
     log,
@@ -47,17 +56,40 @@ export function watchPolicies({ kube, log, clock }: Deps): WatchedPolicies {
       judge(providerKey(value))
       // Its own condition, which was just written, is nothing to its policies.
       if (change.kind === 'updated' && change.previous.value.generation === value.generation) return
-      for (const policy of policies.list()) {
-        if (policy.value.spec.providerRef.name === value.name) judge(policyKey(policy.value))
-      }
+      judgeAll(({ spec }) => spec.providerRef.name === value.name)
     },
     log,
+  })
+  const namespaces = createInformer({
+    client: kube,
+    resource: resources.namespaces,
+    parse: parseNamespace,
+    onChange(change) {
+      const { name } = change.value
+      if (change.kind === 'updated' && isSameLabels(change.previous, change.value)) return
+      merged.forget(name)
+      for (const { value } of policies.list(name)) judge(policyKey(value))
+    },
+    log,
+  })
+  const informers: readonly (readonly [string, Informer<unknown>])[] = [
+    ['tokenpolicies', policies],
+    ['clustertokenpolicies', clusterPolicies],
+    ['clustertokenproviders', providers],
+    ['namespaces', namespaces],
+  ]
+  const namespaceLabels = (name: string) => namespaces.get({ name })?.labels
+  const merged = createNamespacePolicies({
+    own: (namespace) => policies.list(namespace).map(({ value }) => value),
+    selecting: () => clusterPolicies.list().map(({ value }) => value),
+    labels: namespaceLabels,
   })
   const writeStatus = createStatusWriter({
     kube,
     clock,
-    policy: (namespace, name) => policies.get({ namespace, name }),
+    policy: (namespace, name) => (namespace === '' ? clusterPolicies.get({ name }) : policies.get({ namespace, name })),
     provider: (name) => providers.get({ name }),
+    namespaceLabels,
   })
   const queue = createWorkQueue({ process: writeStatus, log, concurrency: 2 })
 
@@ -65,37 +97,42 @@ export function watchPolicies({ kube, log, clock }: Deps): WatchedPolicies {
     if (isJudging) queue.add(key)
   }
 
-  /** Before both lists are complete a missing provider proves nothing. */
-  async function judgeWhenSynced(): Promise<void> {
-    const { signal } = stopping
-    await Promise.all([policies.synced(signal), providers.synced(signal)])
-    isJudging = true
-    for (const { value } of providers.list()) judge(providerKey(value))
-    for (const { value } of policies.list()) judge(policyKey(value))
+  function judgeAll(isMeant: (policy: Policy) => boolean): void {
+    for (const { value } of [...policies.list(), ...clusterPolicies.list()]) {
+      if (isMeant(value)) judge(policyKey(value))
+    }
   }
 
-  function policiesOf(namespace: string): readonly Policy[] {
-    const known = ofNamespace.get(namespace) ?? policies.list(namespace).map(({ value }) => value)
-    ofNamespace.set(namespace, known)
-    return known
+  /** Before all lists are complete a missing provider proves nothing. */
+  async function judgeWhenSynced(): Promise<void> {
+    await Promise.all(informers.map(([, informer]) => informer.synced(stopping.signal)))
+    isJudging = true
+    for (const { value } of providers.list()) judge(providerKey(value))
+    judgeAll(() => true)
   }
 
   return Object.freeze({
-    isSynced: () => policies.hasSynced() && providers.hasSynced(),
-    policies: policiesOf,
+    isSynced: () => informers.every(([, informer]) => informer.hasSynced()),
+    policies: (namespace: string) => merged.policies(namespace),
     provider: (name: string) => providers.get({ name })?.value,
-    refusals: () => [...refusalOf(policies, 'tokenpolicies'), ...refusalOf(providers, 'clustertokenproviders')],
+    namespaceLabels,
+    refusals: () => informers.flatMap(([resource, informer]) => refusalOf(informer, resource)),
     start(): void {
-      policies.start()
-      providers.start()
+      for (const [, informer] of informers) informer.start()
       // Rejects only when everything stops.
       judgeWhenSynced().catch(() => undefined)
     },
     async stop(deadline: AbortSignal): Promise<void> {
       stopping.abort()
-      await Promise.all([policies.stop(), providers.stop(), queue.shutDown(deadline)])
+      await Promise.all([...informers.map(([, informer]) => informer.stop()), queue.shutDown(deadline)])
     },
   })
+}
+
+function isSameLabels(a: Namespace, b: Namespace): boolean {
+  const [one, other] = [a.labels, b.labels]
+  const keys = Object.keys(one)
+  return keys.length === Object.keys(other).length && keys.every((key) => one[key] === other[key])
 }
 
 function refusalOf(informer: Pick<Informer<unknown>, 'failure'>, resource: string): readonly string[] {

@@ -29,13 +29,22 @@ export async function readPolicies(
   }
   const found = await Promise.all(
     names.map(async (name) => {
-      const policy = parsePolicy(await kube.get<KubeObject>(resources.tokenPolicies, { namespace, name }, signal))
+      const policy = await readPolicy(namespace, name, kube, signal)
       if (policy === undefined) return []
       const { audience, scopes, providerName } = policy
       return [[name, { audience, scopes, provider: await providerKind(providerName) }] as const]
     }),
   )
   return new Map(found.flat())
+}
+
+/** In its namespace a TokenPolicy comes before a ClusterTokenPolicy of the same name. */
+async function readPolicy(namespace: string, name: string, kube: Read, signal: AbortSignal) {
+  const [own, forMany] = await Promise.all([
+    kube.get<KubeObject>(resources.tokenPolicies, { namespace, name }, signal),
+    kube.get<KubeObject>(resources.clusterTokenPolicies, { name }, signal),
+  ])
+  return parsePolicy(own ?? forMany)
 }
 
 async function readProvider(name: string, kube: Read, signal: AbortSignal): Promise<string | undefined> {

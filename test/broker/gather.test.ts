@@ -12,6 +12,7 @@ import { rejection } from '../core/reason-of.ts'
 import { forms, reference, workload } from './exchange-fixture.ts'
 
 const signal = new AbortController().signal
+const namespaceLabels = { team: 'a' }
 const controller = { namespace: 'payments', serviceAccount: 'deployer' }
 
 interface Said {
@@ -54,6 +55,7 @@ function clusterOf(said: Said) {
         return said.policies ?? [policyOf()]
       },
       provider: () => ('provider' in said ? said.provider : providerOf()),
+      namespaceLabels: (namespace) => (namespace === 'payments' ? namespaceLabels : undefined),
     },
     askScopeAccess: async (question) => {
       questions.push(question)
@@ -85,7 +87,7 @@ describe('createGather', () => {
 
     expect(await gathering).toEqual({
       facts: {
-        subject: { cluster: 'main', namespace: 'payments', serviceAccounts: ['deployer'] },
+        subject: { cluster: 'main', namespace: 'payments', namespaceLabels, serviceAccounts: ['deployer'] },
         run,
         request: {
           policy: undefined,

@@ -162,6 +162,13 @@ function installObjects(kube: FakeKube, rolesOf: (file: string) => readonly Role
       limits: { secretDelivery: true },
     },
   })
+  // The TokenPolicy of the example has this name, too, and comes before it.
+  objects.create({
+    apiVersion: 'tokenbroker.dev/v1alpha1',
+    kind: 'ClusterTokenPolicy',
+    metadata: { name: 'deploy-staging' },
+    spec: { audience: 'https://deploy.example.com', scopes: ['deploy:staging'], suspend: true },
+  })
 }
 
 /** As the kubelet mounts the Secret for the webhook. @returns the authorities */

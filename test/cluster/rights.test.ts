@@ -36,9 +36,14 @@ const stops: Readonly<Record<string, Milestone>> = {
   'broker.yaml get /openid/v1/jwks': 'a run is authorised',
   'broker.yaml list tokenpolicies.tokenbroker.dev': broker,
   'broker.yaml watch tokenpolicies.tokenbroker.dev': broker,
+  'broker.yaml list clustertokenpolicies.tokenbroker.dev': broker,
+  'broker.yaml watch clustertokenpolicies.tokenbroker.dev': broker,
+  'broker.yaml list namespaces.': broker,
+  'broker.yaml watch namespaces.': broker,
   'broker.yaml list clustertokenproviders.tokenbroker.dev': broker,
   'broker.yaml watch clustertokenproviders.tokenbroker.dev': broker,
   'broker.yaml patch tokenpolicies/status.tokenbroker.dev': 'policies say whether they are usable',
+  'broker.yaml patch clustertokenpolicies/status.tokenbroker.dev': 'policies say whether they are usable',
   'broker.yaml patch clustertokenproviders/status.tokenbroker.dev': 'policies say whether they are usable',
   'controller.yaml list customruns.tekton.dev': controller,
   'controller.yaml watch customruns.tekton.dev': controller,
@@ -71,6 +76,7 @@ const stops: Readonly<Record<string, Milestone>> = {
   'webhook.yaml get pipelineruns.tekton.dev': 'a pod is injected',
   'webhook.yaml get customruns.tekton.dev': 'a pod is injected',
   'webhook.yaml get tokenpolicies.tokenbroker.dev': 'a pod is injected',
+  'webhook.yaml get clustertokenpolicies.tokenbroker.dev': 'a pod is injected',
   'webhook.yaml get clustertokenproviders.tokenbroker.dev': 'a pod is injected',
 }
 
@@ -115,7 +121,7 @@ async function firstStop(right: string): Promise<Milestone | 'nothing'> {
 /** Refusals after which what is retried is taken for one that will not succeed. */
 const patience = 3
 const processes = {
-  broker: { at: broker, watches: ['tokenpolicies', 'clustertokenproviders'] },
+  broker: { at: broker, watches: ['tokenpolicies', 'clustertokenpolicies', 'clustertokenproviders', 'namespaces'] },
   controller: { at: controller, watches: ['customruns', 'pipelineruns', 'taskruns', 'pods'] },
   webhook: { at: 'the webhook is ready', watches: [] },
 } as const
@@ -151,7 +157,7 @@ async function story(right: string, context: TestContext): Promise<void> {
     JSON.stringify(object?.status ?? {}).includes(`"${word}"`)
   const isJudged = (one: Resource) => kube.objects.list(one).every((object) => says(object, 'Ready'))
   await reach(kube, 'policies say whether they are usable', () =>
-    [resources.tokenPolicies, resources.clusterTokenProviders].every(isJudged),
+    [resources.tokenPolicies, resources.clusterTokenPolicies, resources.clusterTokenProviders].every(isJudged),
   )
 
   const run = tekton.createPipelineRun({ tasks }, { namespace: 'payments', serviceAccount: 'deployer' })

@@ -43,6 +43,7 @@ export interface Resource {
 
 /** Every resource that our processes touch; RBAC in the chart is generated from the same list. */
 export const resources = {
+  namespaces: { group: '', version: 'v1', plural: 'namespaces', isNamespaced: false },
   pods: { group: '', version: 'v1', plural: 'pods', isNamespaced: true },
   serviceAccounts: { group: '', version: 'v1', plural: 'serviceaccounts', isNamespaced: true },
   secrets: { group: '', version: 'v1', plural: 'secrets', isNamespaced: true },
@@ -67,6 +68,12 @@ export const resources = {
   pipelineRuns: { group: 'tekton.dev', version: 'v1', plural: 'pipelineruns', isNamespaced: true },
   customRuns: { group: 'tekton.dev', version: 'v1beta1', plural: 'customruns', isNamespaced: true },
   tokenPolicies: { group: 'tokenbroker.dev', version: 'v1alpha1', plural: 'tokenpolicies', isNamespaced: true },
+  clusterTokenPolicies: {
+    group: 'tokenbroker.dev',
+    version: 'v1alpha1',
+    plural: 'clustertokenpolicies',
+    isNamespaced: false,
+  },
   clusterTokenProviders: {
     group: 'tokenbroker.dev',
     version: 'v1alpha1',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { ZodError } from 'zod'
-import { parsePolicy, parseProvider } from '../../../broker/policy/parse-objects.ts'
+import { parseClusterPolicy, parsePolicy, parseProvider } from '../../../broker/policy/parse-objects.ts'
 import type { KubeObject } from '../../../core/io/kube/api.ts'
 
 const metadata = { name: 'deploy', namespace: 'payments', uid: 'u1', resourceVersion: '7', generation: 3 }
@@ -92,5 +92,22 @@ describe('parseProvider', () => {
 
   it('throws for a provider of a later version', () => {
     expect(() => parseProvider(provider({ spec: { okta: {}, audiences: ['a'], scopes: ['b'] } }))).toThrow(ZodError)
+  })
+})
+
+describe('parseClusterPolicy', () => {
+  const forMany = (more: object) => policy({ kind: 'ClusterTokenPolicy', spec: { ...spec, ...more } })
+
+  it('keeps the selector apart from what every policy has', () => {
+    const namespaceSelector = { matchLabels: { team: 'a' } }
+
+    const { value } = parseClusterPolicy(forMany({ namespaceSelector }))
+
+    expect(value).toMatchObject({ kind: 'ClusterTokenPolicy', name: 'deploy', namespace: '', namespaceSelector })
+    expect(value.spec).not.toHaveProperty('namespaceSelector')
+  })
+
+  it('throws for a selector of a later version, which it must not take for none', () => {
+    expect(() => parseClusterPolicy(forMany({ namespaceSelector: { matchNames: ['payments'] } }))).toThrow(ZodError)
   })
 })

@@ -29,13 +29,18 @@ describe('readPolicies', () => {
     for (const name of ['builtin', 'corp']) {
       kube.objects.create({ ...api, kind: 'ClusterTokenProvider', metadata: { name }, spec: builtin })
     }
-    const names = ['plain', 'foreign', 'orphan', 'missing']
+    for (const name of ['plain', 'shared']) {
+      const forMany = { ...spec, audience: 'https://many' }
+      kube.objects.create({ ...api, kind: 'ClusterTokenPolicy', metadata: { name }, spec: forMany })
+    }
+    const names = ['plain', 'foreign', 'orphan', 'missing', 'shared']
     const found = await readPolicies('payments', names, client, AbortSignal.timeout(10_000))
 
     expect(Object.fromEntries(found)).toEqual({
       plain: { ...spec, provider: 'builtin' },
       foreign: { ...spec, provider: 'builtin' },
       orphan: { ...spec, provider: undefined },
+      shared: { ...spec, audience: 'https://many', provider: 'builtin' },
     })
   })
 })

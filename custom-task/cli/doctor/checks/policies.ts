@@ -6,10 +6,14 @@ import { notReady, shortened } from '../readiness.ts'
 export const policies: Check = {
   name: 'policies',
   async run(site) {
-    const all = await site.objects(resources.tokenPolicies)
+    const [own, forMany] = await Promise.all([
+      site.objects(resources.tokenPolicies),
+      site.objects(resources.clusterTokenPolicies),
+    ])
+    const all = [...own, ...forMany]
     if (all.length === 0) return ok('There is no TokenPolicy yet.')
     const wrong = notReady(all)
     if (wrong.length === 0) return ok(`${all.length} ready.`)
-    return warn(shortened(wrong), 'kubectl get tokenpolicies -A -o wide says what each needs.')
+    return warn(shortened(wrong), 'kubectl get tokenpolicies,clustertokenpolicies -A -o wide says what each needs.')
   },
 }
