@@ -74,14 +74,18 @@ describe('the broker', () => {
     ])
   })
 
-  it('lists nothing but its own kinds, and writes nothing but their status', () => {
+  it('lists nothing but its own kinds and namespaces, for their labels, and writes nothing but their status', () => {
     const [broker] = roles.filter(({ metadata }) => metadata.name === 'tokenbroker-broker')
     const all = broker === undefined ? [] : rights(broker)
 
-    expect(all.filter((right) => /^(list|watch) /.test(right) && !right.endsWith('.tokenbroker.dev'))).toEqual([])
+    expect(all.filter((right) => /^(list|watch) /.test(right) && !right.endsWith('.tokenbroker.dev'))).toEqual([
+      'list namespaces.',
+      'watch namespaces.',
+    ])
     expect(all.filter((right) => !/^(get|list|watch) /.test(right)).sort()).toEqual([
       'create subjectaccessreviews.authorization.k8s.io',
       'create tokenreviews.authentication.k8s.io',
+      'patch clustertokenpolicies/status.tokenbroker.dev',
       'patch clustertokenproviders/status.tokenbroker.dev',
       'patch tokenpolicies/status.tokenbroker.dev',
     ])
