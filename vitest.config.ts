@@ -28,6 +28,8 @@ export default defineConfig({
           include: ['test/cluster/**/*.test.ts'],
           globalSetup: ['test/cluster/global-setup.ts'],
           fileParallelism: false,
+          // Of `test.concurrent`: what a run waits for is mostly the kubelet's next look, not the processor.
+          maxConcurrency: 6,
           testTimeout: 180_000,
           hookTimeout: 300_000,
         },

@@ -143,8 +143,7 @@ async function connectClusters(
     config.clusters.map(async (entry, at) => {
       const { kubeconfig, context } = entry
       const setting = `clusters.${at}.kubeconfig`
-      const named = { ...(kubeconfig && { kubeconfig }), ...(context && { context }) }
-      const credentials = await loadCredentials({ env, setting, ...named })
+      const credentials = await loadCredentials({ env, setting, kubeconfig, context })
       const clusterLog = log.child({ cluster: entry.name })
       const kube = createKubeClient({
         credentials,

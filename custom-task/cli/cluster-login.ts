@@ -19,12 +19,7 @@ export async function clusterLogin(
   { kubeconfig, context }: LoginOptions,
   env: CommandContext['env'],
 ): Promise<KubeCredentials> {
-  const file = kubeconfig ?? (await defaultKubeconfig(env))
-  const options = {
-    ...(file === undefined ? {} : { kubeconfig: file }),
-    ...(context === undefined ? {} : { context }),
-    env,
-  }
+  const options = { kubeconfig: kubeconfig ?? (await defaultKubeconfig(env)), context, env }
   return await loadCredentials(options).catch((cause: unknown) => {
     if (!(cause instanceof StartError)) throw cause
     throw new CommandFailure(exitCodes.unreachable, `${cause.message}.`, { cause })

@@ -11,11 +11,11 @@ import { systemClock, systemDelay, systemRandom } from '../../core/io/system.ts'
 import { createUuidV7 } from '../../core/io/uuid.ts'
 import { createBrokerClient } from '../broker-client.ts'
 import { createTokenFile } from '../broker-client-token-file.ts'
+import { createHealth } from '../health.ts'
 import { keepCertificates } from '../keep-certificates.ts'
 import { createController } from './app.ts'
 import type { ControllerConfig } from './config.ts'
 import { fenced } from './fence.ts'
-import { createHealth } from './health.ts'
 import { createLead } from './lead.ts'
 import { newSecretName } from './secrets/secret-name.ts'
 
@@ -46,10 +46,13 @@ export async function startController(options: StartOptions): Promise<void> {
   const lead = createLead({ election: electionOf(options, kube), log, shutdown })
   const controller = assemble(options, { kube: fenced(kube, lead.isHeld), http, instance })
   const isReady = (): boolean => (lead.isHeld() ? controller.isReady() : lead.isStandingBy())
-  const health = await startServer(createHealth({ isReady, metrics: controller.metrics }), {
-    ...config.health,
-    onError,
-  })
+  const health = await startServer(
+    createHealth({ isReady, notReady: 'caches are not filled', metrics: controller.metrics }),
+    {
+      ...config.health,
+      onError,
+    },
+  )
   log.info(
     { health_url: health.url, broker_url: config.broker.url, concurrency: config.concurrency },
     'controller started',
@@ -70,8 +73,8 @@ export async function startController(options: StartOptions): Promise<void> {
 async function connect({ config, env }: StartOptions, onError: (err: unknown) => void): Promise<KubeClient> {
   const kubeconfig = config.kubeconfig ?? env['KUBECONFIG']
   const credentials = await loadCredentials({
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
-    ...(config.context === undefined ? {} : { context: config.context }),
+    kubeconfig,
+    context: config.context,
     env,
     setting: 'kubeconfig of its configuration, or KUBECONFIG',
   })

@@ -4,10 +4,10 @@ import { createKubeClient } from '../../core/io/kube/client.ts'
 import { loadCredentials } from '../../core/io/kube/credentials.ts'
 import type { Shutdown } from '../../core/io/shutdown.ts'
 import { systemClock, systemDelay } from '../../core/io/system.ts'
+import { createHealth } from '../health.ts'
 import { createAdmissionApp } from './admission-app.ts'
 import type { WebhookConfig } from './config.ts'
 import { createDecide } from './decide.ts'
-import { createHealth } from './health.ts'
 import { createWebhookMetrics } from './metrics.ts'
 import { createSettings } from './settings-source.ts'
 import { waitForFiles } from './wait-for-files.ts'
@@ -29,16 +29,15 @@ const admissionLimits = { headersTimeoutMs: 2000, requestTimeoutMs: 2000, maxCon
 export async function startWebhook({ config, env, log, shutdown }: StartOptions): Promise<void> {
   const onError = (err: unknown): void => log.warn({ err }, 'background work failed')
   const kubeconfig = config.kubeconfig ?? env['KUBECONFIG']
-  const credentials = await loadCredentials({
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
-    ...(config.context === undefined ? {} : { context: config.context }),
-    env,
-  })
+  const credentials = await loadCredentials({ kubeconfig, context: config.context, env })
   const kube = createKubeClient({ credentials, onError })
   const metrics = createWebhookMetrics()
   let isServing = false
   const isReady = (): boolean => isServing && !shutdown.signal.aborted
-  const health = await startServer(createHealth({ isReady, metrics }), { ...config.health, onError })
+  const health = await startServer(createHealth({ isReady, notReady: 'not serving', metrics }), {
+    ...config.health,
+    onError,
+  })
 
   const { tls, ...listenOn } = config.listener
   const { caFile } = config.broker

@@ -82,9 +82,9 @@ describe.runIf(ownRig)('hand-written-sidecar', () => {
   })
 })
 
-describe.runIf(ownRig)('custom-task', () => {
-  test('the run is authorised, and the task behind it is let in by the API', async () => {
-    explainOnFailure(namespace)
+describe.runIf(ownRig).concurrent('custom-task', () => {
+  test('the run is authorised, and the task behind it is let in by the API', async (context) => {
+    explainOnFailure(namespace, context)
     const pipelineRun = await applyExample(customTask, renamed)
     const taskRunTemplate = { ...pipelineRun.spec.taskRunTemplate, podTemplate: api.podTemplate }
     const run = await start(pipelineRun, { taskRunTemplate })
@@ -94,9 +94,9 @@ describe.runIf(ownRig)('custom-task', () => {
   })
 })
 
-describe.runIf(ownRig)('secret', () => {
-  test('the task that mounts the Secret is let in by the API, and the Secret ends with the run', async () => {
-    explainOnFailure(namespace)
+describe.runIf(ownRig).concurrent('secret', () => {
+  test('the task that mounts the Secret is let in by the API, and the Secret ends with the run', async (context) => {
+    explainOnFailure(namespace, context)
     const pipelineRun = await applyExample(secret, renamed)
     const taskRunTemplate = { ...pipelineRun.spec.taskRunTemplate, podTemplate: api.podTemplate }
     const run = await start(pipelineRun, { taskRunTemplate })
@@ -110,9 +110,9 @@ describe.runIf(ownRig)('secret', () => {
   })
 })
 
-describe.runIf(ownRig)('annotation', () => {
-  test('one line brings the token, and the API lets the step in', async () => {
-    explainOnFailure(namespace)
+describe.runIf(ownRig).concurrent('annotation', () => {
+  test('one line brings the token, and the API lets the step in', async (context) => {
+    explainOnFailure(namespace, context)
     const taskRun = await applyExample(annotation, renamed)
     const run = await waitForSuccess(await start(taskRun, { podTemplate: api.podTemplate }))
     const claims = api.accepted.find((one) => one['task_run'] === run.metadata.name)
@@ -120,15 +120,15 @@ describe.runIf(ownRig)('annotation', () => {
   })
 })
 
-describe.runIf(ownRig)('the StepAction call-protected-api', () => {
+describe.runIf(ownRig).concurrent('the StepAction call-protected-api', () => {
   let taskRun: KubeObject
   beforeAll(async () => {
     await applyExample(annotation, renamed)
     taskRun = await applyExample(callApi, renamed)
   })
 
-  test('calls the API with the token of its step', async () => {
-    explainOnFailure(namespace)
+  test('calls the API with the token of its step', async (context) => {
+    explainOnFailure(namespace, context)
     const run = await waitForSuccess(await start(taskRun, { podTemplate: api.podTemplate }))
 
     expect(run.status.steps[0].results).toMatchObject([{ name: 'status', value: '201' }])

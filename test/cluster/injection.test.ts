@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
 import { apply, createNamespace, facts, kube } from './harness/cluster.ts'
 import type { KubeObject } from './harness/kube.ts'
 import { explainOnFailure, outcomeOf, podLogs, waitForPod, waitForRun, waitForSuccess } from './harness/pods.ts'
@@ -46,31 +46,34 @@ async function logsOf(run: KubeObject, label = 'tekton.dev/pipelineRun'): Promis
   return Object.fromEntries(logs)
 }
 
-async function succeed(run: KubeObject): Promise<KubeObject> {
-  explainOnFailure(namespace)
+async function succeed(context: TestContext, run: KubeObject): Promise<KubeObject> {
+  explainOnFailure(namespace, context)
   return await waitForSuccess(await (await kube()).create(run))
 }
 
-describe('a TaskRun that asks by annotation', () => {
-  test('has the token under its alias, in the steps that are named, and in no other', async () => {
+describe.concurrent('a TaskRun that asks by annotation', () => {
+  test('has the token under its alias, in the steps that are named, and in no other', async (context) => {
     const steps = [shellStep('a', `${showName}; ${hasToken}`), shellStep('b', hasNone)]
     const annotations = { inject: 'api=deploy-staging', steps: 'a' }
-    const { status } = await succeed(tokenTaskRun({ namespace, annotations, steps }))
+    const { status } = await succeed(context, tokenTaskRun({ namespace, annotations, steps }))
     expect((await podLogs(namespace, status.podName, 'step-a')).split('\n')).toEqual(
       expect.arrayContaining(['api', 'key', 'sidecar.sock', 'TOKEN']),
     )
     expect(await podLogs(namespace, status.podName, 'step-b')).toBe('NOTHING\n')
   })
 
-  test('is left as it is where it does not ask', async () => {
-    const { status } = await succeed(tokenTaskRun({ namespace, annotations: {}, steps: [shellStep('work', hasNone)] }))
+  test('is left as it is where it does not ask', async (context) => {
+    const { status } = await succeed(
+      context,
+      tokenTaskRun({ namespace, annotations: {}, steps: [shellStep('work', hasNone)] }),
+    )
     const pod = await waitForPod(namespace, status.podName, 'Succeeded')
     expect(JSON.stringify(pod)).not.toContain('tokenbroker')
   })
 })
 
-describe('a pipeline', () => {
-  test('gives the token to every pod of a matrix, and in finally to the task that into names', async () => {
+describe.concurrent('a pipeline', () => {
+  test('gives the token to every pod of a matrix, and in finally to the task that into names', async (context) => {
     const matrix = { params: [{ name: 'region', value: ['eu', 'us', 'ap'] }] }
     const taskSpec = { params: [{ name: 'region' }], steps: [shellStep('work', `echo $(params.region); ${hasToken}`)] }
     const tasks = [
@@ -87,7 +90,7 @@ describe('a pipeline', () => {
         ],
       },
     }
-    const run = await succeed(pipelineRunOf(namespace, [], spec))
+    const run = await succeed(context, pipelineRunOf(namespace, [], spec))
     expect(await logsOf(run)).toEqual({
       'deploy-0': 'eu\nTOKEN',
       'deploy-1': 'us\nTOKEN',
@@ -98,7 +101,7 @@ describe('a pipeline', () => {
     })
   })
 
-  test('gives one token for each combination of a TokenExchange that fans out, and to a retry what it gave before', async () => {
+  test('gives one token for each combination of a TokenExchange that fans out, and to a retry what it gave before', async (context) => {
     await apply([
       {
         apiVersion: 'tokenbroker.dev/v1alpha1',
@@ -112,19 +115,23 @@ describe('a pipeline', () => {
     const script =
       'cd $TOKENBROKER_DIR; test -s deploy-again/token; test $(context.task.retry-count) -gt 0; ls -d deploy-*'
     const run = await succeed(
+      context,
       pipelineRunOf(namespace, [{ name: 'token', taskRef, matrix }, behind('deploy', script, { retries: 1 })]),
     )
     expect(await logsOf(run)).toEqual({ deploy: 'deploy-again\ndeploy-staging' })
   })
 
-  test('runs the tasks behind without a token where the TokenExchange failed and the pipeline goes on', async () => {
+  test('runs the tasks behind without a token where the TokenExchange failed and the pipeline goes on', async (context) => {
     const failing = { ...exchangeTask({ scope: 'no:such' }), onError: 'continue' }
-    const run = await succeed(pipelineRunOf(namespace, [failing, behind('deploy', hasNone)]))
+    const run = await succeed(context, pipelineRunOf(namespace, [failing, behind('deploy', hasNone)]))
     expect(await logsOf(run)).toEqual({ deploy: 'NOTHING' })
   })
 
-  test('caps the life of its tokens by the ttl of the TokenExchange', async () => {
-    const run = await succeed(pipelineRunOf(namespace, [exchangeTask({ ttl: '90s' }), behind('deploy', hasToken)]))
+  test('caps the life of its tokens by the ttl of the TokenExchange', async (context) => {
+    const run = await succeed(
+      context,
+      pipelineRunOf(namespace, [exchangeTask({ ttl: '90s' }), behind('deploy', hasToken)]),
+    )
     const granted = (await journalRecords()).filter(
       ({ type, data }) =>
         type === 'dev.tokenbroker.exchange.granted.v1' && data.run?.pipeline_run === run.metadata.name,
@@ -136,8 +143,10 @@ describe('a pipeline', () => {
     expect(Math.max(...lives)).toBeLessThanOrEqual(90_000)
     expect(granted.every(({ data }) => data.authorization_id !== undefined)).toBe(true)
   })
+})
 
-  test('in a pipeline has its own TokenExchange; one of the outer pipeline does not reach into it', async () => {
+describe('a pipeline in a pipeline', () => {
+  test('has its own TokenExchange; one of the outer pipeline does not reach into it', async () => {
     const before = await setFeature('enable-api-fields', 'alpha')
     try {
       const inner = { tasks: [exchangeTask(), behind('deploy', hasToken)] }
@@ -179,19 +188,15 @@ describe.each(['false', 'true'])("with Tekton's enable-kubernetes-sidecar: %s", 
     }
   })
 
-  test('the run ends with its last step: the sidecar stops at once, and well', async () => {
+  test('the run ends with its last step: the sidecar stops at once, and well', async (context) => {
     const own = { name: 'own', image: facts().images.busybox, args: ['sh', '-c', 'trap exit TERM; sleep 600 & wait'] }
-    const [bare, injected] = [
-      await succeed(tokenTaskRun({ namespace, annotations: {}, steps: [shellStep('work', 'true')], sidecars: [own] })),
-      await succeed(
-        tokenTaskRun({
-          namespace,
-          annotations: { inject: 'deploy-staging' },
-          steps: [shellStep('work', hasToken)],
-          sidecars: [own],
-        }),
-      ),
-    ]
+    const [bare, injected] = await Promise.all(
+      [
+        { annotations: {}, steps: [shellStep('work', 'true')] },
+        { annotations: { inject: 'deploy-staging' }, steps: [shellStep('work', hasToken)] },
+      ].map((task) => succeed(context, tokenTaskRun({ namespace, sidecars: [own], ...task }))),
+    )
+    if (bare === undefined || injected === undefined) throw new Error('there are two runs')
     const pod = await waitForPod(namespace, injected.status.podName, 'Succeeded')
     const sidecar = pod.status.initContainerStatuses.find((one: { name: string }) => one.name === 'tokenbroker')
     // 0 says that it ended by itself when it was told to, not by SIGKILL after the grace period.
@@ -232,11 +237,11 @@ describe.runIf(ownRig)('while the webhook is away', () => {
     })
   }
 
-  test.each([
+  test.concurrent.for([
     ['absent', {}, 'True', ''],
     ['required', { 'tokenbroker.dev/injection': 'required' }, 'False', 'inject-required.tokenbroker.dev'],
     ['disabled', { 'tokenbroker.dev/injection': 'disabled' }, 'True', ''],
-  ])('the namespace decides: its label tokenbroker.dev/injection is %s', async (_what, labels, status, text) => {
+  ] as const)('the namespace decides: its label tokenbroker.dev/injection is %s', async ([, labels, status, text]) => {
     const place = await createNamespace('away', labels)
     const annotations = { inject: 'deploy-staging' }
     const steps = [shellStep('work', hasNone)]
@@ -246,7 +251,7 @@ describe.runIf(ownRig)('while the webhook is away', () => {
     process.stdout.write(`webhook away | ${JSON.stringify(labels)} | ${outcomeOf(run)?.message}\n`)
   })
 
-  test('a pod that does not ask is made also where the label is required', async () => {
+  test.concurrent('a pod that does not ask is made also where the label is required', async () => {
     const place = await createNamespace('away', { 'tokenbroker.dev/injection': 'required' })
     const bare = tokenTaskRun({
       namespace: place,

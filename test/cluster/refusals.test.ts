@@ -24,7 +24,7 @@ afterAll(async () => {
   await (await kube()).close()
 })
 
-describe('a task whose ServiceAccount may not have the token', () => {
+describe.concurrent('a task whose ServiceAccount may not have the token', () => {
   let namespace: string
   let run: KubeObject
 
@@ -36,8 +36,8 @@ describe('a task whose ServiceAccount may not have the token', () => {
     run = await waitForRun(await client.create(pipelineRunOf(namespace, [{ name: 'deploy', taskSpec }])))
   }, 120_000)
 
-  test('ends at once, before any of its steps', async () => {
-    explainOnFailure(namespace)
+  test('ends at once, before any of its steps', async (context) => {
+    explainOnFailure(namespace, context)
     const taskRun = await childOf(run, 'taskruns', 'deploy')
     expect(outcomeOf(run)?.status).toBe('False')
     const pod = await waitForPod(namespace, taskRun.status.podName, 'Failed')
@@ -69,8 +69,8 @@ describe('a task whose ServiceAccount may not have the token', () => {
     expect(record?.data).toMatchObject({ outcome: 'denied', reason: 'rbac_denied' })
   })
 
-  test('runs all the same where the token is optional, and finds the sentence in its place', async () => {
-    explainOnFailure(namespace)
+  test('runs all the same where the token is optional, and finds the sentence in its place', async (context) => {
+    explainOnFailure(namespace, context)
     const annotations = { inject: 'deploy-staging', optional: 'true' }
     const steps = [
       shellStep('rollout', 'cat $TOKENBROKER_DIR/deploy-staging/error; ls $TOKENBROKER_DIR/deploy-staging'),
@@ -80,8 +80,8 @@ describe('a task whose ServiceAccount may not have the token', () => {
     expect(log).toMatch(/Role and RoleBinding \(exchange [0-9a-f-]{36}\)\nerror\n/)
   })
 
-  test('makes no Event for a pod that somebody made by hand in the name of a TaskRun', async () => {
-    explainOnFailure(namespace)
+  test('makes no Event for a pod that somebody made by hand in the name of a TaskRun', async (context) => {
+    explainOnFailure(namespace, context)
     const taskRun = await childOf(run, 'taskruns', 'deploy')
     await apply([forgedPod(taskRun)])
     await waitForPod(namespace, 'forged', 'Failed')
@@ -95,10 +95,10 @@ describe('a task whose ServiceAccount may not have the token', () => {
   })
 })
 
-describe('tasks that run as different ServiceAccounts', () => {
-  test('are judged one by one in the CustomRun, which names task, ServiceAccount and mend', async () => {
+describe.concurrent('tasks that run as different ServiceAccounts', () => {
+  test('are judged one by one in the CustomRun, which names task, ServiceAccount and mend', async (context) => {
     const namespace = await team()
-    explainOnFailure(namespace)
+    explainOnFailure(namespace, context)
     await apply([{ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'builder', namespace } }])
     const tasks = ['build', 'deploy'].map((name) => ({
       name,
@@ -120,32 +120,10 @@ describe('tasks that run as different ServiceAccounts', () => {
   })
 })
 
-describe.runIf(ownRig)('a pod whose broker does not answer', () => {
-  test('waits as long as it asked for, and says why it waited in vain', async () => {
+describe.concurrent('a token that ends while its step runs', () => {
+  test('and is not given again, as its policy was suspended, is told when the step fails for it', async (context) => {
     const namespace = await team()
-    explainOnFailure(namespace)
-    const annotations = { inject: 'deploy-staging', wait: '3s' }
-    const steps = [shellStep('rollout', 'true')]
-    const run = await whilePaused('/app/broker.mjs', async () => {
-      const client = await kube()
-      return await waitForRun(await client.create(tokenTaskRun({ namespace, annotations, steps })))
-    })
-    const [event] = await eventsAbout(run, 1)
-    expect(event).toMatchObject({ type: 'Warning', reason: 'BrokerUnavailable' })
-    expect(event?.message).toMatch(/^deploy-staging is (unavailable|waiting): .*reach/)
-    const pod = await waitForPod(namespace, run.status.podName, 'Failed')
-    const gate = pod.status.initContainerStatuses.find((one: { name: string }) => one.name === 'tokenbroker-gate')
-    const { startedAt, finishedAt, message } = gate.state.terminated
-    expect(message).toContain('no token after 3 s')
-    await expectInGuide(message.split('\n').at(-2))
-    process.stdout.write(`the gate waited ${(Date.parse(finishedAt) - Date.parse(startedAt)) / 1000} s: ${message}`)
-  })
-})
-
-describe('a token that ends while its step runs', () => {
-  test('and is not given again, as its policy was suspended, is told when the step fails for it', async () => {
-    const namespace = await team()
-    explainOnFailure(namespace)
+    explainOnFailure(namespace, context)
     const client = await kube()
     const policy = await client.get(
       `/apis/tokenbroker.dev/v1alpha1/namespaces/${namespace}/tokenpolicies/deploy-staging`,
@@ -169,7 +147,7 @@ describe('a token that ends while its step runs', () => {
   })
 })
 
-describe('a task that would give its token away', () => {
+describe.concurrent('a task that would give its token away', () => {
   let namespace: string
 
   beforeAll(async () => {
@@ -212,6 +190,28 @@ describe('a task that would give its token away', () => {
     expect(outcomeOf(run)).toMatchObject({ status: 'False' })
     expect(outcomeOf(run)?.message?.toLowerCase()).toContain(text.toLowerCase())
     if (isInGuide) await expectInGuide(outcomeOf(run)?.message)
+  })
+})
+
+describe.runIf(ownRig)('a pod whose broker does not answer', () => {
+  test('waits as long as it asked for, and says why it waited in vain', async () => {
+    const namespace = await team()
+    explainOnFailure(namespace)
+    const annotations = { inject: 'deploy-staging', wait: '3s' }
+    const steps = [shellStep('rollout', 'true')]
+    const run = await whilePaused('/app/broker.mjs', async () => {
+      const client = await kube()
+      return await waitForRun(await client.create(tokenTaskRun({ namespace, annotations, steps })))
+    })
+    const [event] = await eventsAbout(run, 1)
+    expect(event).toMatchObject({ type: 'Warning', reason: 'BrokerUnavailable' })
+    expect(event?.message).toMatch(/^deploy-staging is (unavailable|waiting): .*reach/)
+    const pod = await waitForPod(namespace, run.status.podName, 'Failed')
+    const gate = pod.status.initContainerStatuses.find((one: { name: string }) => one.name === 'tokenbroker-gate')
+    const { startedAt, finishedAt, message } = gate.state.terminated
+    expect(message).toContain('no token after 3 s')
+    await expectInGuide(message.split('\n').at(-2))
+    process.stdout.write(`the gate waited ${(Date.parse(finishedAt) - Date.parse(startedAt)) / 1000} s: ${message}`)
   })
 })
 

@@ -89,7 +89,8 @@ describe('every right of the chart', () => {
     expect(Object.keys(stops).toSorted()).toEqual([...new Set(granted)].toSorted())
   })
 
-  test.each(Object.entries(stops))('%s is needed: %s', async (right, milestone) => {
+  // Mostly they wait for what is tried again after a refusal.
+  test.concurrent.for(Object.entries(stops))('%s is needed: %s', async ([right, milestone]) => {
     expect(await firstStop(right)).toBe(milestone)
   })
 })

@@ -112,9 +112,9 @@ async function cancel(run: KubeObject): Promise<void> {
 }
 
 describe.runIf(ownRig)('what a run got by annotation ends', () => {
-  test('when a TaskRun that stands alone is done, with a record for each token and one for the run', async () => {
-    explainOnFailure(namespace)
-    const started = await start(taskRun(12))
+  test.concurrent('when a TaskRun that stands alone is done, with a record for each token and one for the run', async (context) => {
+    explainOnFailure(namespace, context)
+    const started = await start(taskRun(15))
 
     const done = await waitForRun(started.run)
 
@@ -130,13 +130,13 @@ describe.runIf(ownRig)('what a run got by annotation ends', () => {
     expect(revoked.map(({ reason }) => reason)).toEqual(['run_ended', 'run_ended'])
   })
 
-  test.each([
+  test.concurrent.for([
     ['a PipelineRun is cancelled', () => pipelineRun(), cancel],
     ['a TaskRun that stands alone is cancelled', () => taskRun(), cancel],
     ['a PipelineRun is deleted', () => pipelineRun(), remove],
     ['a TaskRun that stands alone is deleted', () => taskRun(), remove],
-  ])('when %s', async (_, manifest, end) => {
-    explainOnFailure(namespace)
+  ] as const)('when %s', async ([, manifest, end], context) => {
+    explainOnFailure(namespace, context)
     const started = await start(manifest())
     const since = Date.now()
 
@@ -145,9 +145,9 @@ describe.runIf(ownRig)('what a run got by annotation ends', () => {
     await becomesInactive(started, since)
   })
 
-  test('when a run times out', async () => {
+  test.concurrent('when a run times out', async () => {
     const manifest = taskRun()
-    const started = await start({ ...manifest, spec: { ...manifest.spec, timeout: '20s' } })
+    const started = await start({ ...manifest, spec: { ...manifest.spec, timeout: '30s' } })
 
     const done = await waitForRun(started.run)
 
@@ -185,13 +185,13 @@ describe.runIf(ownRig)('tokenbroker revoke --run', () => {
     return { code: await command.exited, output: command.output() }
   }
 
-  test.each([
+  test.concurrent.for([
     ['a PipelineRun', () => pipelineRun()],
     ['a TaskRun that stands alone', () => taskRun()],
-  ])(
+  ] as const)(
     'withdraws what %s was given for a person with the verb, under their name, and the run goes on',
-    async (_, make) => {
-      explainOnFailure(namespace)
+    async ([, make], context) => {
+      explainOnFailure(namespace, context)
       const started = await start(make())
       const since = Date.now()
 
@@ -214,7 +214,7 @@ describe.runIf(ownRig)('tokenbroker revoke --run', () => {
     },
   )
 
-  test('takes a client certificate as well as a token', async () => {
+  test.concurrent('takes a client certificate as well as a token', async () => {
     const started = await start(taskRun())
 
     expect(await revoke(started.run, facts().kubeconfig)).toMatchObject({ code: 0 })
@@ -223,7 +223,7 @@ describe.runIf(ownRig)('tokenbroker revoke --run', () => {
     await cancel(started.run)
   })
 
-  test('is refused without the verb, and the token stays', async () => {
+  test.concurrent('is refused without the verb, and the token stays', async () => {
     const started = await start(taskRun())
 
     const { code, output } = await revoke(started.run, editor)
@@ -234,7 +234,7 @@ describe.runIf(ownRig)('tokenbroker revoke --run', () => {
     await cancel(started.run)
   })
 
-  test('cannot be done under the name of somebody else, nor be taken back', async () => {
+  test.concurrent('cannot be done under the name of somebody else, nor be taken back', async () => {
     const { run } = await start(taskRun())
     const client = await kube()
     const path = await client.pathOf(run)
@@ -250,7 +250,7 @@ describe.runIf(ownRig)('tokenbroker revoke --run', () => {
     await cancel(run)
   })
 
-  test('takes no name on a TaskRun that only says it was made by a PipelineRun', async () => {
+  test.concurrent('takes no name on a TaskRun that only says it was made by a PipelineRun', async () => {
     const maker = { apiGroups: ['tekton.dev'], resources: ['taskruns'], verbs: ['create'] }
     await loginAs(namespace, 'carol')
     await apply(personWith('carol', [maker]))
@@ -269,8 +269,8 @@ describe.runIf(ownRig)('tokenbroker revoke --run', () => {
     await expect((await kube()).create(forged, { token })).rejects.toThrow(/takes your own user name/)
   })
 
-  test('leaves a pipeline going: tasks behind it start', async () => {
-    explainOnFailure(namespace)
+  test.concurrent('leaves a pipeline going: tasks behind it start', async (context) => {
+    explainOnFailure(namespace, context)
     const after = { name: 'report', runAfter: ['deploy'], taskSpec: { steps: work(0) } }
     const started = await start(pipelineRun(15, [after]))
 

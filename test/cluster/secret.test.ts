@@ -35,8 +35,8 @@ afterAll(async () => {
 })
 
 describe.runIf(ownRig)('deliver: secret', () => {
-  test('lets a Task in that mounts the Secret, and takes it away when the run is done', async () => {
-    explainOnFailure(namespace)
+  test.concurrent('lets a Task in that mounts the Secret, and takes it away when the run is done', async (context) => {
+    explainOnFailure(namespace, context)
     const script = `${rollout}\ncat /token/expires-at`
     const run = await start(secretRun(namespace, { script, podTemplate: api.podTemplate }))
     const secret = await secretOf(run)
@@ -58,7 +58,7 @@ describe.runIf(ownRig)('deliver: secret', () => {
     await waitUntilWithdrawn(secret)
   })
 
-  test('injects nothing into the tasks that mount it', async () => {
+  test.concurrent('injects nothing into the tasks that mount it', async () => {
     const run = await start(secretRun(namespace, { script: 'true' }))
     await waitForSuccess(run)
     const { status } = await childOf(run, 'taskruns', 'deploy')
@@ -67,7 +67,7 @@ describe.runIf(ownRig)('deliver: secret', () => {
     expect(JSON.stringify(pod.spec)).not.toContain('tokenbroker-gate')
   })
 
-  test('takes it away when the run fails', async () => {
+  test.concurrent('takes it away when the run fails', async () => {
     const run = await start(secretRun(namespace, { script: 'sleep 2; exit 1' }))
     const secret = await secretOf(run)
     await waitForRun(run)
@@ -75,7 +75,7 @@ describe.runIf(ownRig)('deliver: secret', () => {
     await waitUntilWithdrawn(secret)
   })
 
-  test('renews it in place while the task runs, and takes it away when the run is cancelled', async () => {
+  test.concurrent('renews it in place while the task runs, and takes it away when the run is cancelled', async () => {
     const run = await start(secretRun(namespace, { script: asleep, ttl: '24s' }))
     const secret = await secretOf(run)
     const renewed = await waitFor('the token is another one', async () => {
@@ -89,21 +89,7 @@ describe.runIf(ownRig)('deliver: secret', () => {
     await waitUntilWithdrawn(renewed)
   })
 
-  test('takes it away after the controller was killed and the run ended meanwhile', async () => {
-    const run = await start(secretRun(namespace, { script: asleep }))
-    const secret = await secretOf(run)
-    const pod = await product.controllerPod()
-    const restarted = await whilePaused(program, async () => {
-      await cancel(run)
-      await waitForRun(run)
-      return await crash(pod, program)
-    })
-    await restarted()
-
-    await waitUntilWithdrawn(secret)
-  })
-
-  test('neither fills nor deletes a Secret that somebody planted under the name of one of ours', async () => {
+  test.concurrent('neither fills nor deletes a Secret that somebody planted under the name of one of ours', async () => {
     const run = await start(secretRun(namespace, { script: asleep, ttl: '24s' }))
     const secret = await secretOf(run)
     const client = await kube()
@@ -127,6 +113,20 @@ describe.runIf(ownRig)('deliver: secret', () => {
     })
   })
 
+  test('takes it away after the controller was killed and the run ended meanwhile', async () => {
+    const run = await start(secretRun(namespace, { script: asleep }))
+    const secret = await secretOf(run)
+    const pod = await product.controllerPod()
+    const restarted = await whilePaused(program, async () => {
+      await cancel(run)
+      await waitForRun(run)
+      return await crash(pod, program)
+    })
+    await restarted()
+
+    await waitUntilWithdrawn(secret)
+  })
+
   test('is refused, with the mend, where the provider does not allow it', async () => {
     const provider = '/apis/tokenbroker.dev/v1alpha1/clustertokenproviders/builtin'
     const client = await kube()
@@ -147,7 +147,7 @@ describe.runIf(ownRig)('deliver: secret', () => {
   })
 })
 
-describe('admission', () => {
+describe.concurrent('admission', () => {
   let token: string
   beforeAll(async () => {
     token = await editorToken(namespace)

@@ -11,9 +11,9 @@ import { kubeconfigTokenFile } from './kubeconfig-token-file.ts'
 
 export interface CredentialOptions {
   /** Path of a kubeconfig; without it the ServiceAccount of the pod is used. */
-  readonly kubeconfig?: string
+  readonly kubeconfig?: string | undefined
   /** Default: the current context of the kubeconfig. */
-  readonly context?: string
+  readonly context?: string | undefined
   /** Environment of the process, for the variables that Kubernetes sets in every pod. */
   readonly env?: Readonly<Record<string, string | undefined>>
   /** Where the kubelet mounts the ServiceAccount. */

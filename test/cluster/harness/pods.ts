@@ -1,4 +1,4 @@
-import { onTestFailed } from 'vitest'
+import { onTestFailed, type TestContext } from 'vitest'
 import { kube } from './cluster.ts'
 import type { KubeError, KubeObject } from './kube.ts'
 import { GiveUp, waitFor } from './wait.ts'
@@ -95,9 +95,13 @@ export async function describeNamespace(namespace: string): Promise<string> {
   return `${lines.join('\n')}\n`
 }
 
-/** Inside a test: should it fail, prints what happened in the namespace. */
-export function explainOnFailure(namespace: string): void {
-  onTestFailed(async () => {
+/**
+ * Inside a test: should it fail, prints what happened in the namespace.
+ *
+ * @param test its context; a test that runs concurrently with others has to say which one it is
+ */
+export function explainOnFailure(namespace: string, test: Pick<TestContext, 'onTestFailed'> = { onTestFailed }): void {
+  test.onTestFailed(async () => {
     process.stderr.write(await describeNamespace(namespace))
   })
 }

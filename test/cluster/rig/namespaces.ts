@@ -83,8 +83,19 @@ async function sweep(): Promise<void> {
 }
 
 async function createCgroups(): Promise<void> {
-  for (const folder of await cgroupFolders()) await mkdir(folder, { recursive: true })
+  for (const folder of await cgroupFolders()) {
+    await mkdir(folder, { recursive: true })
+    for (const [file, share] of Object.entries(podShare)) {
+      if ((await readdir(folder)).includes(file)) await writeFile(join(folder, file), share)
+    }
+  }
 }
+
+/**
+ * Processor time of all pods together, beside everything else on this machine, each thread of which counts as much as a
+ * whole cgroup: with the default a busy machine starves the pods, and an admission webhook is given up after 2 s.
+ */
+const podShare = { 'cpu.shares': '16384', 'cpu.weight': '1600' } as const
 
 /** The rig's cgroup in each hierarchy of version 1, or the single one of version 2. */
 async function cgroupFolders(): Promise<readonly string[]> {

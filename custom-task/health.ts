@@ -1,19 +1,19 @@
 import type { RequestListener, ServerResponse } from 'node:http'
-import type { Metrics } from './metrics.ts'
 
 export interface HealthSource {
   readonly isReady: () => boolean
-  readonly metrics: Metrics
+  /** What `/readyz` says where it is not, such as `not serving`. */
+  readonly notReady: string
+  readonly metrics: { readonly text: () => Promise<string>; readonly contentType: string }
 }
 
 /** `/livez`, `/readyz` and `/metrics`; nothing else, and GET only. */
-export function createHealth({ isReady, metrics }: HealthSource): RequestListener {
+export function createHealth({ isReady, notReady, metrics }: HealthSource): RequestListener {
   return (request, response) => {
-    const path = request.url?.split('?')[0]
+    const path = request.url?.split('?', 1)[0]
     if (request.method !== 'GET' && request.method !== 'HEAD') return send(response, 405, 'use GET\n')
     if (path === '/livez') return send(response, 200, 'ok\n')
-    if (path === '/readyz')
-      return isReady() ? send(response, 200, 'ok\n') : send(response, 503, 'caches are not filled\n')
+    if (path === '/readyz') return isReady() ? send(response, 200, 'ok\n') : send(response, 503, `${notReady}\n`)
     if (path !== '/metrics') return send(response, 404, 'see /livez, /readyz, /metrics\n')
     metrics.text().then(
       (text) => send(response, 200, text, metrics.contentType),
