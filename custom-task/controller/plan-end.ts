@@ -1,7 +1,10 @@
 import { hasRunEnded, type Observed } from './observed.ts'
 import type { Step } from './step.ts'
 
-/** On every CustomRun that the broker was asked for, until the broker knows that its run ended. */
+/**
+ * On every CustomRun that brings a Secret, until the Secret is gone and the broker knows that its run ended. The CustomRun
+ * names the Secret, and must not be deleted before it; ends of all other runs are told by the broker's own list.
+ */
 export const runEndFinalizer = 'tokenbroker.dev/run-end'
 
 /**
@@ -11,7 +14,7 @@ export const runEndFinalizer = 'tokenbroker.dev/run-end'
 const giveUpMs = 60 * 60_000
 
 /**
- * The duty that remains when a CustomRun is done or being deleted: tell the broker when the run ends, once.
+ * The duty that remains when a CustomRun that we hold is done or being deleted: tell the broker when the run ends, once.
  * A deleted CustomRun is held as long as its run goes on, since what the run was given is still in use.
  */
 export function planEnd(observed: Observed, now: Date): readonly Step[] {

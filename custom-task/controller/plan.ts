@@ -1,5 +1,6 @@
 import { isCustomRunDone } from '../../core/tekton/custom-run.ts'
 import { succeeded } from '../../core/tekton/fields.ts'
+import { parseTokenExchangeParams } from '../../core/tekton/token-exchange-params.ts'
 import { attemptDeadline, attemptStart, pauseMs } from './attempt-time.ts'
 import { judge } from './judge.ts'
 import type { Observed } from './observed.ts'
@@ -39,7 +40,7 @@ export function plan(observed: Observed, now: Date): readonly Step[] {
 function planAsk(observed: Observed, { requests }: Extract<Verdict, { kind: 'ask' }>, now: Date): readonly Step[] {
   const message = 'The broker is asked for the run authorisation'
   const announcement = isStarted(observed) ? undefined : goingOn(observed, now, { reason: 'Exchanging', message })
-  // Held before or while the broker decides, never after: what it grants must be withdrawn even if we die now.
+  // Held before or while the broker decides, never after: the Secret that follows must go even if we die now.
   return [...hold(observed), { kind: 'authorize', requests, announcement }]
 }
 
@@ -78,7 +79,7 @@ function planSuccess(
   }
   const message = `The run may get ${what} in the tasks behind until it ends${exchange}`
   const status = finished(observed, now, { ...said, message, results: resultsOf(answers) })
-  return [...hold(observed), ...saying(status, 'Normal')]
+  return saying(status, 'Normal')
 }
 
 /** A dry run is done when it has its answer, whatever that is: a pipeline may look at result `decision`. */
@@ -126,8 +127,11 @@ function saying(status: StatusPatch, type: 'Normal' | 'Warning'): readonly Step[
   ]
 }
 
+/** Where a Secret is to come; what the broker itself knows of ends without a note on the CustomRun. */
 function hold(observed: Observed): readonly Step[] {
-  return isHeld(observed) ? [] : [{ kind: 'hold' }]
+  const params = parseTokenExchangeParams(observed.customRun)
+  const bringsSecret = params.ok && params.value.deliver === 'secret'
+  return bringsSecret && !isHeld(observed) ? [{ kind: 'hold' }] : []
 }
 
 function isStarted({ customRun }: Observed): boolean {

@@ -49,7 +49,7 @@ export type SecretStep =
 /** What apply does, in order. */
 export type Step =
   | SecretStep
-  /** Puts our finalizer on the CustomRun: the durable note that the end of its run must be told. */
+  /** Puts our finalizer on the CustomRun: it names a Secret, and stays until that is gone. */
   | { readonly kind: 'hold' }
   /** Takes the finalizer off. */
   | { readonly kind: 'release' }

@@ -36,11 +36,11 @@ describe('plan, before the broker is asked', () => {
     expect(messageOf(steps)).toContain('use deliver: sidecar')
   })
 
-  it('holds the run and asks at first sight, without writing a status before the answer', () => {
+  it('asks at first sight, without writing anything before the answer', () => {
     const steps = plan(observe(), now)
 
-    expect(kinds(steps)).toEqual(['hold', 'authorize'])
-    expect(steps[1]).toMatchObject({
+    expect(kinds(steps)).toEqual(['authorize'])
+    expect(steps[0]).toMatchObject({
       requests: [
         {
           customRun: { namespace: 'payments', name: 'release-token', uid: customRunUid },
@@ -54,7 +54,7 @@ describe('plan, before the broker is asked', () => {
   })
 
   it('has Exchanging and the start time ready for an answer that is slow', () => {
-    const [, ask] = plan(observe(), now)
+    const [ask] = plan(observe(), now)
 
     expect(ask).toMatchObject({
       announcement: {
@@ -91,7 +91,7 @@ describe('plan, before the broker is asked', () => {
       now,
     )
 
-    expect(steps[1]).toMatchObject({
+    expect(steps[0]).toMatchObject({
       requests: [
         { policy: 'a', scope: ['x', 'y'], requestedExpirySeconds: 120 },
         { policy: 'b', scope: ['x', 'y'], requestedExpirySeconds: 120 },
@@ -102,7 +102,7 @@ describe('plan, before the broker is asked', () => {
   it('waits quietly until the PipelineRun names its child', () => {
     const scene = observe({ pipelineRun: { status: { childReferences: [], pipelineSpec: undefined } } })
 
-    expect(plan(scene, now)).toEqual([{ kind: 'hold' }, { kind: 'requeue', afterMs: 500 }])
+    expect(plan(scene, now)).toEqual([{ kind: 'requeue', afterMs: 500 }])
     expect(said(plan(scene, later(500)))).toBe('Unknown Exchanging')
   })
 
@@ -183,12 +183,8 @@ describe('plan, with the answer of the broker', () => {
     })
   })
 
-  it('holds the run before it says Authorized', () => {
-    expect(kinds(plan(observe({ attempt: { answers: [authorized] } }), now))).toEqual([
-      'hold',
-      'patch-status',
-      'emit-event',
-    ])
+  it('writes nothing but the status: what the run may get is on the list of the broker', () => {
+    expect(kinds(plan(observe({ attempt: { answers: [authorized] } }), now))).toEqual(['patch-status', 'emit-event'])
   })
 
   it('separates several policies by commas', () => {

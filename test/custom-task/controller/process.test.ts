@@ -88,12 +88,13 @@ describe('the controller process', { timeout: 60_000 }, () => {
 
     const done = await world.customRunWhen(isDone)
     expect(conditionOf(done)).toBe('True Authorized')
-    expect(done.metadata.finalizers).toEqual(['tokenbroker.dev/run-end'])
+    expect(done.metadata.finalizers ?? []).toEqual([])
   })
 
   it('tells after a kill that a run ended meanwhile', async () => {
     await using world = await createWorld()
-    world.startRun()
+    const { metadata } = world.startRun()
+    world.broker.liveRuns = [`payments/PipelineRun/release/${metadata.uid}`]
     world.makeChild()
     world.nameChild()
     {

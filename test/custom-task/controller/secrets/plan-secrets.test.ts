@@ -14,6 +14,12 @@ describe('plan, for a token that goes into a Secret', () => {
     expect(kinds(plan(observeSecret({ customRun: { metadata: {} } }), now))).toEqual(['hold', 'authorize'])
   })
 
+  it('holds the run while it waits to be named', () => {
+    const pipelineRun = { status: { childReferences: [], pipelineSpec: undefined } }
+
+    expect(kinds(plan(observeSecret({ customRun: { metadata: {} }, pipelineRun }), now))).toEqual(['hold', 'requeue'])
+  })
+
   it('notes a name before anything is made, with the run held', () => {
     expect(plan(observeSecret({ attempt: allowed }), now)).toEqual([
       { kind: 'reserve-secrets', policies: ['deploy-staging'] },
