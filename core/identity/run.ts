@@ -79,6 +79,8 @@ export interface Run {
   readonly taskSource: Source | undefined
   /** Whether the run or its task sets a podTemplate, which can put variables and volumes into a step. */
   readonly hasPodTemplate: boolean
+  /** The run says of itself, by an annotation, that an agent is at work; can only restrict. */
+  readonly isMarkedAgent: boolean
   readonly trigger: TriggerClaim | undefined
   readonly event: VerifiedEvent | undefined
   readonly evidence: readonly Evidence[]
@@ -100,6 +102,7 @@ export const noRun: Run = {
   source: undefined,
   taskSource: undefined,
   hasPodTemplate: false,
+  isMarkedAgent: false,
   trigger: undefined,
   event: undefined,
   evidence: [],

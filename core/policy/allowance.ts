@@ -67,7 +67,7 @@ export interface PolicyFacts {
 /** Why a request counts as that of an automated agent. */
 export interface AgentFacts {
   /** Who says so. Each can only add restrictions. */
-  readonly namedBy: 'configuration' | 'provider' | 'policy' | 'event'
+  readonly namedBy: 'configuration' | 'provider' | 'policy' | 'event' | 'annotation'
 }
 
 /** A question to people: so many of these groups have to say yes. */

@@ -1,17 +1,27 @@
-import type { ApprovalFields } from '../crd/approval-fields.ts'
+import { type ApprovalFields, approvalFields } from '../crd/approval-fields.ts'
 import { parseDuration } from '../duration.ts'
-import type { ApprovalNeed, PolicyFacts, Provider } from './allowance.ts'
+import { agentBlocks } from './agents.ts'
+import type { AgentFacts, ApprovalNeed, PolicyFacts, Provider } from './allowance.ts'
 import { requirementsFor } from './requirements.ts'
 
-type Input = Pick<PolicyFacts, 'policy' | 'scopes'> & { readonly provider: Provider }
+type Input = Pick<PolicyFacts, 'policy' | 'scopes'> & {
+  readonly provider: Provider
+  readonly agent: AgentFacts | undefined
+}
 
-/** Who has to say yes before anything is issued: whom the policy asks, and whom its provider asks under every policy. */
-export function approvalNeeds({ policy, provider, scopes }: Input): readonly ApprovalNeed[] {
+/**
+ * Who has to say yes before anything is issued: whom the policy asks, and whom its provider asks under every policy; for
+ * an agent whoever may decide, where nobody else is asked and policy or provider say `Always`.
+ */
+export function approvalNeeds({ policy, provider, scopes, agent }: Input): readonly ApprovalNeed[] {
   const ofPolicy = policy.spec.approval === undefined ? [] : [need(policy.spec.approval, 'policy')]
   const ofProvider = requirementsFor(provider, scopes).flatMap(({ approval }) =>
     approval === undefined ? [] : [need(approval, 'provider')],
   )
-  return [...ofPolicy, ...ofProvider]
+  const needs = [...ofPolicy, ...ofProvider]
+  if (agent === undefined || needs.length > 0) return needs
+  const isAlways = agentBlocks({ policy, provider }).some(({ approval }) => approval === 'Always')
+  return isAlways ? [need(approvalFields.parse({}), 'agents')] : []
 }
 
 function need({ groups, required, expiresAfter }: ApprovalFields, askedBy: ApprovalNeed['askedBy']): ApprovalNeed {

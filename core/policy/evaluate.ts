@@ -1,5 +1,15 @@
 import { Problem } from '../problem.ts'
-import type { Allowance, AllowanceFields, ApprovalNeed, Facts, PolicyFacts, Provider, Verdict } from './allowance.ts'
+import { agentUnder } from './agents.ts'
+import type {
+  AgentFacts,
+  Allowance,
+  AllowanceFields,
+  ApprovalNeed,
+  Facts,
+  PolicyFacts,
+  Provider,
+  Verdict,
+} from './allowance.ts'
 import { approvalNeeds } from './approval-needs.ts'
 import type { ProvidedInput } from './rule.ts'
 import { rules } from './rules.ts'
@@ -10,6 +20,8 @@ export interface Judgement {
   readonly candidate: PolicyFacts
   readonly verdicts: readonly Verdict[]
   readonly refusal: RefusingVerdict | undefined
+  /** Set where the rules for agents apply under this policy. */
+  readonly agent: AgentFacts | undefined
 }
 
 /**
@@ -18,9 +30,11 @@ export interface Judgement {
  */
 export function judge(facts: Facts): readonly Judgement[] {
   return facts.candidates.map((candidate) => {
-    const verdicts = verdictsOn(facts, candidate)
+    const { provider } = candidate
+    const agent = provider === undefined ? facts.agent : agentUnder(facts, { policy: candidate.policy, provider })
+    const verdicts = verdictsOn({ ...facts, agent }, candidate)
     const refusal = verdicts.find((v): v is RefusingVerdict => !v.isAllowed)
-    return { candidate, verdicts, refusal }
+    return { candidate, verdicts, refusal, agent }
   })
 }
 
@@ -120,14 +134,15 @@ interface Allowed {
 }
 
 function allowedBy(judgement: Judgement): readonly Allowed[] {
-  const { refusal, candidate } = judgement
+  const { refusal, candidate, agent } = judgement
   const { provider } = candidate
   if (refusal !== undefined || provider === undefined) return []
-  return [{ judgement, provider, approvals: approvalNeeds({ ...candidate, provider }) }]
+  return [{ judgement, provider, approvals: approvalNeeds({ ...candidate, provider, agent }) }]
 }
 
 function allowance(facts: Facts, { judgement, provider, approvals }: Allowed, all: readonly Judgement[]): Allowance {
-  const { policy, scopes, rbac } = judgement.candidate
+  const { candidate, agent } = judgement
+  const { policy, scopes, rbac } = candidate
   const fields: AllowanceFields = {
     subject: facts.subject,
     run: facts.run,
@@ -135,9 +150,9 @@ function allowance(facts: Facts, { judgement, provider, approvals }: Allowed, al
     provider,
     audience: policy.spec.audience,
     scopes: [...new Set(scopes)].sort(),
-    ttlSeconds: ttlSeconds({ policy, provider, request: facts.request }),
+    ttlSeconds: ttlSeconds({ policy, provider, request: facts.request, agent }),
     approvals,
-    agent: facts.agent,
+    agent,
     rbac,
     verdicts: judgement.verdicts,
     others: all

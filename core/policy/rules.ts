@@ -1,4 +1,6 @@
 import type { Rule } from './rule.ts'
+import { agentScopes } from './rules/agent-scopes.ts'
+import { agents } from './rules/agents.ts'
 import { audience } from './rules/audience.ts'
 import { limitsRequire } from './rules/limits-require.ts'
 import { mode } from './rules/mode.ts'
@@ -32,6 +34,8 @@ export const rules: readonly Rule[] = [
   runsPodTemplate,
   runsPipelines,
   runsEventListeners,
+  agents,
+  agentScopes,
   validations,
   mode,
 ]

@@ -1,7 +1,8 @@
+import { isNamedByRun } from '../agents.ts'
 import type { CompiledValidation } from '../allowance.ts'
 import { maxValidationCost, validationCost } from '../compiled-validations.ts'
 import { expressionVariables } from '../expression-variables.ts'
-import type { Refusal, Rule } from '../rule.ts'
+import type { ProvidedInput, Refusal, Rule } from '../rule.ts'
 
 export const validations = {
   name: 'validations',
@@ -12,14 +13,22 @@ export const validations = {
     if (validationCost(compiled) > maxValidationCost) {
       return { reason: 'policy_not_ready', detail: `validations cost more than ${maxValidationCost} steps` }
     }
-    const variables = expressionVariables(input)
-    for (const validation of compiled) {
-      const verdict = variables === undefined ? 'error' : validation.check(variables)
-      if (verdict !== 'true') return refusal(validation, verdict)
+    for (const variables of readings(input)) {
+      for (const validation of compiled) {
+        const verdict = variables === undefined ? 'error' : validation.check(variables)
+        if (verdict !== 'true') return refusal(validation, verdict)
+      }
     }
     return undefined
   },
 } satisfies Rule
+
+/** A run that calls itself an agent is judged as one and as none: no expression about `agent` lets it in for its word. */
+function readings(input: ProvidedInput): readonly ReturnType<typeof expressionVariables>[] {
+  const asIs = expressionVariables(input)
+  if (input.agent === undefined || !isNamedByRun(input.agent)) return [asIs]
+  return [asIs, expressionVariables({ ...input, agent: undefined })]
+}
 
 function refusal({ name, message, problem }: CompiledValidation, verdict: 'false' | 'error'): Refusal {
   if (problem !== undefined) return { reason: 'policy_not_ready', detail: `validation ${name}: ${problem}` }

@@ -167,6 +167,8 @@ describe('rules', () => {
       'runs-pod-template',
       'runs-pipelines',
       'runs-event-listeners',
+      'agents',
+      'agent-scopes',
       'validations',
       'mode',
     ])
