@@ -6,6 +6,7 @@ import { createExpiringCache } from '../core/expiring-cache.ts'
 import type { TokenReviewResult } from '../core/io/kube/api.ts'
 import type { Problem } from '../core/problem.ts'
 import { createRateLimit } from '../core/rate-limit.ts'
+import { createNameAgents } from './agents.ts'
 import { authorizeRun } from './approvals/authorize-run.ts'
 import { createSettle } from './approvals/settle.ts'
 import type { GrantBook } from './audit/grant-book.ts'
@@ -73,13 +74,16 @@ export function createApp(parts: AppParts): RequestListener {
   const unlimited = [...(controller === undefined ? [] : [controller]), ...config.introspection.callers]
   const callerDoor = createCallerDoor({ verify, unlimited, ...rates, count: parts.countRefusal, onError })
 
+  const gather = createGather(new Map(clusters.map(({ trusted, facts }) => [trusted.name, facts])), controller)
+  const nameAgents = createNameAgents(config.agents)
+
   return createTokenApp({
     exchange: createExchange({
       newId,
       clock,
       verify: createIdentifyRequester({ verify, controller, ...rates }),
       proveActor: ({ workload }, peerAddress, signal) => proveController(workload, peerAddress, signal),
-      gather: createGather(new Map(clusters.map(({ trusted, facts }) => [trusted.name, facts])), controller),
+      gather: async (...asked) => nameAgents(await gather(...asked)),
       settle: (exchangeId, allowance, { workload }, into) =>
         settle({
           exchangeId,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { name } from '../core/crd/fields.ts'
+import { agentsConfig } from './agents.ts'
 import { clusterIssuer } from './identity/cluster-issuer.ts'
 import { interceptorConfig } from './interceptor/config.ts'
 
@@ -86,6 +87,13 @@ interface Place {
   readonly cluster?: string | undefined
 }
 
+function namesKnownClusters(
+  named: readonly { readonly cluster?: string | undefined }[],
+  clusters: readonly { readonly name: string }[],
+): boolean {
+  return named.every(({ cluster: one }) => one === undefined || clusters.some(({ name: known }) => known === one))
+}
+
 interface Callers {
   readonly callers: readonly { readonly cluster?: string | undefined }[]
 }
@@ -151,6 +159,9 @@ export const brokerConfig = z
       .default({ callers: [] })
       .describe('Callers of /introspect.'),
     interceptor: interceptorConfig.optional(),
+    agents: agentsConfig
+      .prefault({})
+      .describe('Who is an automated agent, whatever policies and providers say of that.'),
     limits: z
       .strictObject({
         requestsPerSecondPerPod: z.number().positive().max(1_000_000).default(20).describe('Rate of one pod.'),
@@ -176,6 +187,10 @@ export const brokerConfig = z
   .refine(saysCluster, {
     message: 'every caller needs the name of its cluster where there are several, and one that is listed in clusters',
     path: ['introspection', 'callers'],
+  })
+  .refine(({ agents, clusters }) => namesKnownClusters(agents.serviceAccounts, clusters), {
+    message: 'an agent stands in a cluster that is not listed in clusters: nobody would be restricted by it',
+    path: ['agents', 'serviceAccounts'],
   })
   .refine(({ interceptor, listeners }) => (interceptor === undefined) === (listeners.interceptor === undefined), {
     message: 'interceptor and listeners.interceptor go together: where events come in, and whose they may be',

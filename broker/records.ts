@@ -10,7 +10,7 @@ import type {
 import { rfc3339 } from '../core/clock.ts'
 import { type Run, runObject } from '../core/identity/run.ts'
 import type { WorkloadClaims } from '../core/identity/workload.ts'
-import type { Allowance, Policy, Provider, ScopeAccess } from '../core/policy/allowance.ts'
+import type { AgentFacts, Allowance, Policy, Provider, ScopeAccess } from '../core/policy/allowance.ts'
 import { Refused, trialVerdict } from '../core/policy/evaluate.ts'
 import type { Problem } from '../core/problem.ts'
 import type { Authorization } from './approvals/authorize-run.ts'
@@ -48,6 +48,7 @@ function base(known: Known, now: Date): Omit<AuditData, 'outcome' | 'reason'> {
     ...(run && { run: describeRun(run) }),
     request: describeRequest(known),
     ...(known.allowance && { policy: policyOf(known.allowance) }),
+    ...agentNamedBy(known.allowance?.agent),
     ...(others.length > 0 && { other_policies: others }),
     ...(requester && { revocation_check: requester.workload.revocationCheck }),
     duration_ms: now.getTime() - known.startedAt.getTime(),
@@ -141,6 +142,10 @@ function describePolicy(policy: Policy, provider: Provider | undefined, rbac: re
   }
 }
 
+function agentNamedBy(agent: AgentFacts | undefined): Pick<AuditData, 'agent_named_by'> {
+  return agent === undefined ? {} : { agent_named_by: agent.namedBy }
+}
+
 function under({ authorizationId }: Grant): Pick<AuditData, 'authorization_id'> {
   return authorizationId === undefined ? {} : { authorization_id: authorizationId }
 }
@@ -183,10 +188,11 @@ function describeRefusal(problem: Problem): Pick<AuditData, 'outcome' | 'reason'
     ...(problem.detail && { detail: problem.detail }),
   }
   if (!(problem instanceof Refused)) return refusal
-  const { candidate, refusal: verdict } = problem.judgement
+  const { candidate, refusal: verdict, agent } = problem.judgement
   const policy = describePolicy(candidate.policy, candidate.provider, candidate.rbac)
   const trial = trialVerdict(problem.judgement)
-  return { ...refusal, ...(trial && { reason: trial }), policy: { ...policy, ...(verdict && { rule: verdict.rule }) } }
+  const why = { ...refusal, ...(trial && { reason: trial }), ...agentNamedBy(agent) }
+  return { ...why, policy: { ...policy, ...(verdict && { rule: verdict.rule }) } }
 }
 
 function subjectLine({ requester, gathered }: Known): string {

@@ -29,13 +29,14 @@ export function accessTokenClaims(grant: GrantFields): AccessTokenClaims {
     task: run.task,
     task_run: run.taskRun?.name,
     initiator: run.initiator?.username,
+    agent: allowance.agent === undefined ? undefined : true,
     assurance: run.assurance,
     act: requester === sub ? undefined : { sub: requester },
   })
 }
 
-function present(claims: Readonly<Record<string, string | object | undefined>>): AccessTokenClaims {
-  const said: Record<string, string | object> = {}
+function present(claims: Readonly<Record<string, string | boolean | object | undefined>>): AccessTokenClaims {
+  const said: Record<string, string | boolean | object> = {}
   for (const [name, value] of Object.entries(claims)) if (value !== undefined && value !== '') said[name] = value
   return said
 }

@@ -51,6 +51,16 @@ describe('brokerConfig', () => {
     expect(keysOf({ clusters, introspection: { callers } })).toEqual(['introspection.callers'])
   })
 
+  it.each([
+    [undefined, true],
+    ['main', true],
+    ['mian', false],
+  ])('takes an agent of cluster %s: %s', (named, isTaken) => {
+    const agents = { serviceAccounts: [{ cluster: named, namespace: 'ci', serviceAccount: 'bot' }] }
+
+    expect(keysOf({ agents })).toEqual(isTaken ? [] : ['agents.serviceAccounts'])
+  })
+
   it.each<[string, Readonly<Record<string, unknown>>]>([
     ['clear text on loopback', { listeners: { token: loopback, discovery: loopback, metrics: loopback } }],
     [

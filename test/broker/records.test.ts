@@ -79,6 +79,26 @@ function bareKnown(body: string): Known {
 
 const allowance = evaluate(factsOf())
 
+describe('the record of a request by an agent', () => {
+  const facts = factsOf({ agent: { namedBy: 'configuration' } })
+
+  it('says who named it, where it was refused as well', () => {
+    const problem = problemOf(() => evaluate(facts))
+    const { allowance: _none, ...before } = knownOf(forms.exchange(), { gathered: gatheredOf({ facts }) })
+
+    expect(problem.reason).toBe('agent_not_allowed')
+    expect(entryFor(before, { kind: 'refused', problem }, now).data.agent_named_by).toBe('configuration')
+    const agent = { namedBy: 'policy' } as const
+    const known = knownOf(forms.exchange(), { allowance: { ...allowance, agent } as typeof allowance })
+    expect(entryFor(known, { kind: 'granted', grant: grantOf(allowance), issued }, now).data.agent_named_by).toBe(
+      'policy',
+    )
+    expect(entryFor(knownOf(), { kind: 'granted', grant: grantOf(allowance), issued }, now).data).not.toHaveProperty(
+      'agent_named_by',
+    )
+  })
+})
+
 describe('entryFor', () => {
   it('says who got what, why, and for which run', () => {
     const entry = entryFor(knownOf(), { kind: 'granted', grant: grantOf(allowance), issued }, now)

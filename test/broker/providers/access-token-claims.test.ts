@@ -26,6 +26,12 @@ describe('accessTokenClaims', () => {
     })
   })
 
+  it('says that the token is for an agent', () => {
+    const claims = accessTokenClaims(grantWith({ allowance: { agent: { namedBy: 'policy' } } }))
+
+    expect(claims['agent']).toBe(true)
+  })
+
   it('leaves out what there is nothing to say about', () => {
     expect(accessTokenClaims(grantWith({ allowance: { run: noRun } }))).toEqual({
       aud: 'https://deploy.example.com',
