@@ -1,17 +1,20 @@
 import type { Logger } from 'pino'
 import type { Clock } from '../core/clock.ts'
 import { createExpiringCache } from '../core/expiring-cache.ts'
-import { type Run, runObject } from '../core/identity/run.ts'
+import { type Run, runObject, type VerifiedEvent } from '../core/identity/run.ts'
 import type { WorkloadClaims } from '../core/identity/workload.ts'
 import { createSharedDeadline } from '../core/io/deadline.ts'
 import type { AccessReviewResult, KubeClient } from '../core/io/kube/api.ts'
 import type { BrokerConfig } from './config.ts'
 import type { ClusterFacts } from './gather.ts'
+import { type AdmissionGuard, noAdmissionGuard } from './identity/admission-guard.ts'
 import { createClusterKeys } from './identity/cluster-keys.ts'
+import { concludeRun, mayHaveEvent } from './identity/conclude-run.ts'
 import type { TrustedCluster } from './identity/verify.ts'
 import { walkCustomRun } from './identity/walk-custom-run.ts'
 import { walkPod } from './identity/walk-pod.ts'
-import type { EventRegister } from './interceptor/event-register.ts'
+import type { Walked } from './identity/walked.ts'
+import { type EventRegister, noEvents } from './interceptor/event-register.ts'
 import { createAskScopeAccess } from './policy/scope-access.ts'
 import { type WatchedPolicies, watchPolicies } from './policy/watch-policies.ts'
 import { listenForRefusals } from './refusals.ts'
@@ -27,6 +30,8 @@ interface Deps {
   readonly events?: EventRegister
   readonly clock: Clock
   readonly log: Logger
+  /** Default: no admission policies, so that nothing is `verified`. */
+  readonly guard?: AdmissionGuard
 }
 
 /** All that the broker knows and asks of one cluster. */
@@ -43,12 +48,17 @@ export interface Cluster {
 const cacheMs = { walk: 5000, access: 5000 } as const
 const walkTimeoutMs = 5000
 
-export function createCluster({ config, issuer, kube: client, clock, log }: Deps): Cluster {
+export function createCluster(deps: Deps): Cluster {
+  const { config, issuer, kube: client, clock, log, guard = noAdmissionGuard, events = noEvents } = deps
   const { kube, recent } = listenForRefusals(client, clock)
   const policies = watchPolicies({ kube, clock, log })
   const walkDeadline = createSharedDeadline(walkTimeoutMs)
-  const walks = createExpiringCache<Run>({ ttlMs: cacheMs.walk, maxEntries: 10_000, clock })
+  const walks = createExpiringCache<Walked>({ ttlMs: cacheMs.walk, maxEntries: 10_000, clock })
   const access = createExpiringCache<AccessReviewResult>({ ttlMs: cacheMs.access, maxEntries: 10_000, clock })
+  const conclude = (walked: Walked, namespace: string, peerAddress?: string): Run => {
+    const event = eventOf(walked, { cluster: config.name, namespace }, events)
+    return concludeRun(walked, { namespace, guard, event, peerAddress })
+  }
   const cluster: Cluster = {
     kube,
     policies,
@@ -64,14 +74,21 @@ export function createCluster({ config, issuer, kube: client, clock, log }: Deps
     facts: {
       policies,
       askScopeAccess: createAskScopeAccess(kube, access),
-      walkPod: (workload) =>
-        walks.get(
-          walkedBy(workload),
-          // A shared answer has its own deadline, not that of the caller who happened to ask first.
-          () => walkPod(workload, kube, walkDeadline()),
-          isComplete,
+      walkPod: async (workload, peerAddress) =>
+        conclude(
+          await walks.get(
+            walkedBy(workload),
+            // A shared answer has its own deadline, not that of the caller who happened to ask first.
+            () => walkPod(workload, kube, walkDeadline()),
+            isComplete,
+          ),
+          workload.namespace,
+          peerAddress,
         ),
-      walkCustomRun: (reference, signal) => walkCustomRun(reference, kube, signal),
+      walkCustomRun: async (reference, signal) => {
+        const { walked, ...facts } = await walkCustomRun(reference, kube, signal)
+        return { ...facts, run: conclude(walked, reference.namespace) }
+      },
     },
   }
   return Object.freeze(cluster)
@@ -82,7 +99,23 @@ function walkedBy({ namespace, pod, serviceAccount, node }: WorkloadClaims): str
   return `${namespace} ${pod.name} ${pod.uid} ${serviceAccount.name} ${node?.name}`
 }
 
-/** A pod without a run is asked about again: Tekton writes the far end of a link a moment after the near one. */
-function isComplete(run: Run): boolean {
-  return runObject(run) !== undefined && !run.hasEnded
+/**
+ * A pod without a run is asked about again: Tekton writes the far end of a link a moment after the near one. So is a pod
+ * without an address: the kubelet writes it a moment after the start.
+ */
+function isComplete({ run, addresses }: Walked): boolean {
+  return runObject(run) !== undefined && !run.hasEnded && addresses.length > 0
+}
+
+/** Only a run that an event can have made asks for one: the first to ask for an event keeps it. */
+function eventOf(
+  walked: Walked,
+  { cluster, namespace }: { readonly cluster: string; readonly namespace: string },
+  events: EventRegister,
+): VerifiedEvent | undefined {
+  const run = runObject(walked.run)
+  const createdAt = walked.objects.at(-1)?.createdAt
+  const { trigger } = walked.run
+  if (run === undefined || createdAt === undefined || trigger === undefined || !mayHaveEvent(walked)) return undefined
+  return events.claim(trigger.eventId, { cluster, namespace, uid: run.uid, createdAt, ...trigger })
 }

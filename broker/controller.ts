@@ -5,6 +5,7 @@ import { createSharedDeadline } from '../core/io/deadline.ts'
 import type { KubeClient } from '../core/io/kube/api.ts'
 import { Problem } from '../core/problem.ts'
 import { type AllowedCaller, isSameAccount } from './callers.ts'
+import { plainAddress } from './identity/peer-address.ts'
 import { type ControllerPod, walkController } from './identity/walk-controller.ts'
 
 /** The controller as the configuration names it. */
@@ -74,9 +75,4 @@ export async function requireController(prove: ProveController, ...asked: Parame
 /** A pod without an address yet is looked at again, and so is one that is not the controller's. */
 function isProved({ fault, addresses }: ControllerPod): boolean {
   return fault === undefined && addresses.length > 0
-}
-
-/** An IPv4 address as a socket of both families shows it is still that address. @see RFC 4291 §2.5.5.2 */
-function plainAddress(address: string): string {
-  return address.replace(/^::ffff:(?=\d+\.)/i, '')
 }

@@ -23,7 +23,12 @@ export interface ExchangeSteps {
   /** Whether who acts for a CustomRun is the controller. */
   proveActor(requester: Requester, peerAddress: string | undefined, signal: AbortSignal): Promise<ControllerProof>
   /** Run, policies, providers and RBAC answers. @throws Problem */
-  gather(request: ExchangeRequest, requester: Requester, signal: AbortSignal): Promise<Gathered>
+  gather(
+    request: ExchangeRequest,
+    requester: Requester,
+    peerAddress: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Gathered>
   /** The right to one token. @throws Problem */
   settle(exchangeId: string, allowance: Allowance, requester: Requester, into: Gathered['into']): Grant
   authorize(allowance: Allowance, gathered: Gathered): Authorization
@@ -55,7 +60,7 @@ export function createExchange(steps: ExchangeSteps): Exchange {
       if (known.requester.kind === 'customrun') {
         known.actor = requireActor(await steps.proveActor(known.requester, incoming.peerAddress, signal))
       }
-      known.gathered = await steps.gather(known.request, known.requester, signal)
+      known.gathered = await steps.gather(known.request, known.requester, incoming.peerAddress, signal)
       requireDoor(incoming.door, known.requester, known.gathered)
       if (incoming.door === 'explain') {
         return await recordAndAnswer(steps, known, explained(known, known.gathered, known.requester))

@@ -15,7 +15,8 @@ import type { AskScopeAccess } from './policy/scope-access.ts'
 export interface ClusterFacts {
   readonly policies: PolicyStore
   readonly askScopeAccess: AskScopeAccess
-  walkPod(workload: Workload, signal: AbortSignal): Promise<Run>
+  /** @param peerAddress where the request came from */
+  walkPod(workload: Workload, peerAddress: string | undefined, signal: AbortSignal): Promise<Run>
   walkCustomRun(
     reference: Extract<Requester, { kind: 'customrun' }>['reference'],
     signal: AbortSignal,
@@ -25,7 +26,12 @@ export interface ClusterFacts {
 /** No request may make the broker ask more RBAC questions than this. */
 const maxQuestions = 256
 
-export type Gather = (request: ExchangeRequest, requester: Requester, signal: AbortSignal) => Promise<Gathered>
+export type Gather = (
+  request: ExchangeRequest,
+  requester: Requester,
+  peerAddress: string | undefined,
+  signal: AbortSignal,
+) => Promise<Gathered>
 
 /**
  * Collects all that a decision rests on, by cluster name. Policies are those of the subject's own namespace: no
@@ -38,7 +44,7 @@ export function createGather(
   clusters: ReadonlyMap<string, ClusterFacts>,
   controller: AllowedCaller | undefined,
 ): Gather {
-  return async function gather(request, requester, signal) {
+  return async function gather(request, requester, peerAddress, signal) {
     if (requester.kind === 'customrun' && !isSameAccount(requester.workload, controller)) {
       throw new Problem('actor_not_allowed', { detail: 'the actor is not the controller' })
     }
@@ -47,18 +53,18 @@ export function createGather(
       throw new Problem('kubernetes_unavailable', { detail: 'policies have not been listed yet' })
     }
     return requester.kind === 'pod'
-      ? await gatherForPod(request, requester.workload, cluster, signal)
+      ? await gatherForPod(request, { workload: requester.workload, peerAddress }, cluster, signal)
       : await gatherForCustomRun(request, requester, cluster, signal)
   }
 }
 
 async function gatherForPod(
   request: ExchangeRequest,
-  workload: Workload,
+  { workload, peerAddress }: { readonly workload: Workload; readonly peerAddress: string | undefined },
   cluster: ClusterFacts,
   signal: AbortSignal,
 ): Promise<Gathered> {
-  const run = await cluster.walkPod(workload, signal)
+  const run = await cluster.walkPod(workload, peerAddress, signal)
   const serviceAccount = workload.serviceAccount.name
   const { cluster: name, namespace } = workload
   const namespaceLabels = cluster.policies.namespaceLabels(namespace)

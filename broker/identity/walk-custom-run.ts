@@ -1,3 +1,4 @@
+import { initiatorAnnotation, parseInitiator } from '../../core/identity/initiator.ts'
 import type { CustomRunReference, Run } from '../../core/identity/run.ts'
 import { type KubeClient, resources } from '../../core/io/kube/api.ts'
 import type { ExchangeRequest } from '../../core/oauth/exchange-request.ts'
@@ -6,10 +7,18 @@ import { type CustomRun, isCustomRunDone, isOurs, parseCustomRun } from '../../c
 import { controllerOf, succeeded } from '../../core/tekton/fields.ts'
 import { resolveInto } from '../../core/tekton/into.ts'
 import { sameSpec, unpinned } from '../../core/tekton/pinning.ts'
-import { effectiveServiceAccount, type PipelineRun, parsePipelineRun } from '../../core/tekton/pipeline-run.ts'
+import {
+  effectiveServiceAccount,
+  hasPodTemplate,
+  type PipelineRun,
+  parsePipelineRun,
+} from '../../core/tekton/pipeline-run.ts'
 import { type PipelineTask, pipelineTaskNamed } from '../../core/tekton/pipeline-spec.ts'
+import { pipelineSource } from '../../core/tekton/run-source.ts'
 import { parseTokenExchangeParams, type TokenExchangeParams } from '../../core/tekton/token-exchange-params.ts'
-import { pipelineRunFields, read } from './walk-pod.ts'
+import { pipelineRunFields } from './pipeline-run-fields.ts'
+import { read } from './walk-pod.ts'
+import { inOrder, proved, sourceEvidence, type Walked } from './walked.ts'
 
 /** A CustomRun as it was found: its run, and the tasks that its token goes into. */
 export interface CustomRunFacts {
@@ -22,6 +31,9 @@ export interface CustomRunFacts {
   readonly isDone: boolean
 }
 
+/** A CustomRun before its assurance is concluded; its `run` is that of the walk. */
+export type WalkedCustomRun = CustomRunFacts & { readonly walked: Walked }
+
 /**
  * Reads a CustomRun again, so that nothing rests on what the controller says of it: it must be that object, not
  * failed, and say the same as `PipelineRun.status.pipelineSpec`.
@@ -32,7 +44,7 @@ export async function walkCustomRun(
   reference: CustomRunReference,
   kube: KubeClient,
   signal: AbortSignal,
-): Promise<CustomRunFacts> {
+): Promise<WalkedCustomRun> {
   const { namespace } = reference
   const customRun = requireAlive(
     parseCustomRun(await read(kube, resources.customRuns, { namespace, name: reference.name }, signal)),
@@ -72,7 +84,7 @@ function hasSucceeded({ status }: CustomRun): boolean {
   return succeeded(status.conditions)?.status === 'True'
 }
 
-function facts(customRun: CustomRun, pipelineRun: PipelineRun): CustomRunFacts {
+function facts(customRun: CustomRun, pipelineRun: PipelineRun): WalkedCustomRun {
   const params = parseTokenExchangeParams(customRun)
   if (!params.ok) throw unusable(params.problems)
   const spec = pipelineRun.status.pipelineSpec
@@ -91,13 +103,43 @@ function facts(customRun: CustomRun, pipelineRun: PipelineRun): CustomRunFacts {
   const own = customRun.spec.serviceAccountName || 'default'
   const serviceAccounts = [...new Set(into.length === 0 ? [own] : into.map((one) => one.serviceAccount))].sort()
   if (params.value.deliver === 'secret') requireSecretForm(pipelineTaskNamed(spec, task), serviceAccounts)
-  const { name, uid } = customRun.metadata
+  const walked = walkedOf(customRun, pipelineRun, { task, into: resolved.tasks })
   return {
-    run: { ...pipelineRunFields(pipelineRun), task, customRun: { name, uid } },
+    walked,
+    run: walked.run,
     params: params.value,
     into,
     serviceAccounts,
     isDone: isCustomRunDone(customRun),
+  }
+}
+
+function walkedOf(
+  customRun: CustomRun,
+  pipelineRun: PipelineRun,
+  { task, into }: { readonly task: string; readonly into: readonly string[] },
+): Walked {
+  const { name, uid, creationTimestamp: createdAt } = customRun.metadata
+  const { metadata, status } = pipelineRun
+  return {
+    run: {
+      ...pipelineRunFields(pipelineRun),
+      task,
+      customRun: { name, uid },
+      hasPodTemplate: hasPodTemplate(pipelineRun, into),
+      evidence: [
+        proved('custom-run'),
+        proved('pipeline-run'),
+        inOrder([{ kind: 'CustomRun', createdAt, startedAt: status.startTime }]),
+        ...sourceEvidence(pipelineSource(pipelineRun), undefined),
+      ],
+    },
+    objects: [
+      { kind: 'CustomRun', createdAt },
+      { kind: 'PipelineRun', createdAt: metadata.creationTimestamp },
+    ],
+    addresses: [],
+    stamp: parseInitiator(metadata.annotations?.[initiatorAnnotation]),
   }
 }
 

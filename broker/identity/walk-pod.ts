@@ -1,3 +1,4 @@
+import { initiatorAnnotation, parseInitiator } from '../../core/identity/initiator.ts'
 import { noRun, type Run } from '../../core/identity/run.ts'
 import type { WorkloadClaims } from '../../core/identity/workload.ts'
 import { type KubeClient, type KubeObject, type ObjectRef, type Resource, resources } from '../../core/io/kube/api.ts'
@@ -6,16 +7,24 @@ import { Problem } from '../../core/problem.ts'
 import { controllerOf, type Owner } from '../../core/tekton/fields.ts'
 import {
   hasPipelineRunEnded,
+  hasPodTemplate,
   type PipelineRun,
   parsePipelineRun,
   pipelineRunDeadline,
   pipelineTaskOfChild,
 } from '../../core/tekton/pipeline-run.ts'
-import { type Pod, parsePod } from '../../core/tekton/pod.ts'
+import { type Pod, parsePod, podAddresses } from '../../core/tekton/pod.ts'
+import { podDifferences } from '../../core/tekton/pod-images.ts'
+import { reachesIntoSteps } from '../../core/tekton/provenance.ts'
+import { pipelineSource, taskSource } from '../../core/tekton/run-source.ts'
+import { sameTask } from '../../core/tekton/task-pinning.ts'
 import { hasTaskRunEnded, parseTaskRun, type TaskRun, taskRunDeadline } from '../../core/tekton/task-run.ts'
+import { triggerClaim } from '../../core/tekton/trigger.ts'
+import { pipelineRunFields } from './pipeline-run-fields.ts'
+import { claimed, compared, inOrder, proved, sourceEvidence, type Walked, walkedNowhere } from './walked.ts'
 
 /** Between the deletion of a run and that of its pods, nothing is issued to them any more. */
-const deletedRun: Run = { ...noRun, hasEnded: true }
+const deletedRun = walkedNowhere({ ...noRun, hasEnded: true })
 
 /**
  * From a pod to its run, by UID in both directions: pod → TaskRun (which names the pod) → PipelineRun (which names the
@@ -24,29 +33,37 @@ const deletedRun: Run = { ...noRun, hasEnded: true }
  * has ended. Tekton writes the far end of a link a moment after the near one: until then the caller has to ask again,
  * so that no token says less of its run than there is to say.
  *
+ * What the objects say is compared too, and each comparison kept as evidence: the TaskRun with the pipeline, the images
+ * of the pod with the TaskRun. A TaskRun that is not what the pipeline says stays a part of the run, which has to end
+ * what it was given, but is no task of the pipeline.
+ *
  * @throws Problem `workload_gone` or `workload_mismatch` when the pod is not the one that the token is bound to;
  *   `run_unsettled` while a link has one end only
  */
-export async function walkPod(workload: WorkloadClaims, kube: KubeClient, signal: AbortSignal): Promise<Run> {
+export async function walkPod(workload: WorkloadClaims, kube: KubeClient, signal: AbortSignal): Promise<Walked> {
   const { namespace } = workload
   const pod = requireSamePod(
     parsePod(await read(kube, resources.pods, { namespace, name: workload.pod.name }, signal)),
     workload,
   )
   const owner = controllerOf(pod.metadata)
-  if (!isTekton(owner, 'TaskRun')) return noRun
+  if (!isTekton(owner, 'TaskRun')) return noRunAt('pod', 'no TaskRun owns it')
   const taskRun = parseTaskRun(await read(kube, resources.taskRuns, { namespace, name: owner.name }, signal))
   if (taskRun?.metadata.uid !== owner.uid) return deletedRun
   if (!taskRun.status.podName && !hasTaskRunEnded(taskRun)) throw unsettled('the TaskRun names no pod yet')
-  if (!isMadeBy(pod, taskRun)) return noRun
+  if (!isMadeBy(pod, taskRun)) return noRunAt('task-run', 'it names another pod or ServiceAccount')
   const parent = controllerOf(taskRun.metadata)
-  if (parent === undefined) return standalone(taskRun)
-  if (!isTekton(parent, 'PipelineRun')) return noRun
+  if (parent === undefined) return standalone(pod, taskRun)
+  if (!isTekton(parent, 'PipelineRun')) return noRunAt('task-run', 'something else than a PipelineRun owns it')
   const pipelineRun = parsePipelineRun(
     await read(kube, resources.pipelineRuns, { namespace, name: parent.name }, signal),
   )
   if (pipelineRun?.metadata.uid !== parent.uid) return deletedRun
-  return inPipeline(taskRun, pipelineRun)
+  return inPipeline(pod, taskRun, pipelineRun)
+}
+
+function noRunAt(hop: string, why: string): Walked {
+  return walkedNowhere({ ...noRun, evidence: [claimed(hop, why)] })
 }
 
 /** Reads one object, and says what it means when the API server does not answer or refuses. */
@@ -98,41 +115,74 @@ function isMadeBy(pod: Pod, taskRun: TaskRun): boolean {
   )
 }
 
-function standalone(taskRun: TaskRun): Run {
-  return {
+function standalone(pod: Pod, taskRun: TaskRun): Walked {
+  const { metadata, spec, status } = taskRun
+  const found = taskSource(taskRun, undefined)
+  const run: Run = {
     ...noRun,
     assurance: 'claimed',
-    taskRun: { name: taskRun.metadata.name, uid: taskRun.metadata.uid },
+    taskRun: { name: metadata.name, uid: metadata.uid },
+    taskSource: found.source,
+    hasPodTemplate: reachesIntoSteps(spec.podTemplate),
+    trigger: triggerClaim(metadata.labels),
     hasEnded: hasTaskRunEnded(taskRun),
     deadline: taskRunDeadline(taskRun),
+    evidence: [
+      proved('pod'),
+      proved('task-run'),
+      compared('images', podDifferences(pod, taskRun)),
+      inOrder([{ kind: 'Pod', createdAt: pod.metadata.creationTimestamp, startedAt: status.startTime }]),
+      ...sourceEvidence(undefined, found),
+    ],
   }
+  return walkedOf(run, pod, [taskRun])
 }
 
 /** The pipeline task comes from what Tekton's controller wrote into the PipelineRun's status. */
-function inPipeline(taskRun: TaskRun, pipelineRun: PipelineRun): Run {
+function inPipeline(pod: Pod, taskRun: TaskRun, pipelineRun: PipelineRun): Walked {
   const { name, uid } = taskRun.metadata
   const task = pipelineTaskOfChild(pipelineRun, { kind: 'TaskRun', name })
   if (task === undefined && !hasPipelineRunEnded(pipelineRun))
     throw unsettled('the PipelineRun lists no such TaskRun yet')
-  if (task === undefined) return noRun
-  return {
+  if (task === undefined) return noRunAt('pipeline-run', 'it does not list the TaskRun')
+  const differences = sameTask(taskRun, pipelineRun, task)
+  const fromPipeline = pipelineSource(pipelineRun)
+  const found = taskSource(taskRun, fromPipeline)
+  const run: Run = {
     ...pipelineRunFields(pipelineRun),
-    task,
+    task: differences.length === 0 ? task : undefined,
     taskRun: { name, uid },
+    taskSource: found.source,
+    hasPodTemplate: reachesIntoSteps(taskRun.spec.podTemplate) || hasPodTemplate(pipelineRun, [task]),
     hasEnded: hasPipelineRunEnded(pipelineRun) || hasTaskRunEnded(taskRun),
     deadline: earliest(pipelineRunDeadline(pipelineRun), taskRunDeadline(taskRun)),
+    evidence: [
+      proved('pod'),
+      proved('task-run'),
+      proved('pipeline-run'),
+      compared('pipeline-task', differences),
+      compared('images', podDifferences(pod, taskRun)),
+      inOrder([
+        { kind: 'Pod', createdAt: pod.metadata.creationTimestamp, startedAt: taskRun.status.startTime },
+        {
+          kind: 'TaskRun',
+          createdAt: taskRun.metadata.creationTimestamp,
+          startedAt: pipelineRun.status.startTime,
+        },
+      ]),
+      ...sourceEvidence(fromPipeline, found),
+    ],
   }
+  return walkedOf(run, pod, [taskRun, pipelineRun])
 }
 
-/** What a PipelineRun says of the run, whoever of its children asks. */
-export function pipelineRunFields(pipelineRun: PipelineRun): Run {
+/** The last of the objects is the run. */
+function walkedOf(run: Run, pod: Pod, objects: readonly (TaskRun | PipelineRun)[]): Walked {
   return {
-    ...noRun,
-    assurance: 'claimed',
-    pipeline: pipelineRun.spec.pipelineRef?.name,
-    pipelineRun: { name: pipelineRun.metadata.name, uid: pipelineRun.metadata.uid },
-    hasEnded: hasPipelineRunEnded(pipelineRun),
-    deadline: pipelineRunDeadline(pipelineRun),
+    run,
+    objects: [pod, ...objects].map(({ kind, metadata }) => ({ kind, createdAt: metadata.creationTimestamp })),
+    addresses: podAddresses(pod),
+    stamp: parseInitiator(objects.at(-1)?.metadata.annotations?.[initiatorAnnotation]),
   }
 }
 

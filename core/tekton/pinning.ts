@@ -1,5 +1,6 @@
 import type { CustomRun } from './custom-run.ts'
 import { controllerOf, type Param, type ParamValue } from './fields.ts'
+import { holdsResult, matchesValue } from './matching.ts'
 import { effectiveServiceAccount, type PipelineRun, pipelineTaskOfChild } from './pipeline-run.ts'
 import { type PipelineTask, pipelineTaskNamed } from './pipeline-spec.ts'
 import { type Substitute, substituteFor } from './substitution.ts'
@@ -43,11 +44,6 @@ export function unpinned({ taskRef, params, matrix }: PipelineTask): readonly st
   ]
 }
 
-function holdsResult(value: ParamValue): boolean {
-  const texts = typeof value === 'string' ? [value] : Object.values(value)
-  return texts.some((text) => text.search(result) >= 0)
-}
-
 function referenceDifferences({ spec }: CustomRun, task: PipelineTask, substitute: Substitute): readonly string[] {
   if (task.taskRef === undefined || spec.customRef === undefined) {
     return (task.taskRef === undefined) === (spec.customRef === undefined) ? [] : ['spec.customRef']
@@ -55,56 +51,29 @@ function referenceDifferences({ spec }: CustomRun, task: PipelineTask, substitut
   const expected = task.taskRef
   const actual = spec.customRef
   return (['apiVersion', 'kind', 'name', 'resolver'] as const)
-    .filter((field) => !matches(substitute(expected[field] ?? ''), actual[field] ?? ''))
+    .filter((field) => !matchesValue(substitute(expected[field] ?? ''), actual[field] ?? ''))
     .map((field) => `spec.customRef.${field}`)
 }
 
-function paramDifferences(actual: readonly Param[], task: PipelineTask, substitute: Substitute): readonly string[] {
+/** Paths of the params that are not what the pipeline says. */
+export function paramDifferences(
+  actual: readonly Param[],
+  said: Pick<PipelineTask, 'params' | 'matrix'>,
+  substitute: Substitute,
+): readonly string[] {
   const differing = actual
-    .filter(({ name, value }) => !candidates(task, name).some((one) => matches(substitute(one), value)))
+    .filter(({ name, value }) => !candidates(said, name).some((one) => matchesValue(substitute(one), value)))
     .map(({ name }) => name)
-  const missing = task.params.map(({ name }) => name).filter((name) => !actual.some((param) => param.name === name))
+  const missing = said.params.map(({ name }) => name).filter((name) => !actual.some((param) => param.name === name))
   return [...new Set([...differing, ...missing])].map((name) => `spec.params.${name}`)
 }
 
 /** The values that the pipeline allows for a param: its own, or one of the matrix. */
-function candidates(task: PipelineTask, name: string): readonly ParamValue[] {
+function candidates(task: Pick<PipelineTask, 'params' | 'matrix'>, name: string): readonly ParamValue[] {
   const fromMatrix = (task.matrix?.params ?? [])
     .filter((param) => param.name === name)
     .flatMap(({ value }): readonly ParamValue[] => (Array.isArray(value) ? value : [value]))
   const included = (task.matrix?.include ?? []).flatMap((one) => one.params)
   const own = [...task.params, ...included].filter((param) => param.name === name).map((param) => param.value)
   return [...own, ...fromMatrix]
-}
-
-const result = /\$\(tasks\.[^()]*\)/g
-const wholeResult = /^\$\(tasks\.[^()]*\)$/
-const wholeArrayResult = /^\$\(tasks\.[^()]*\[\*\]\)$/
-
-function matches(expected: ParamValue, actual: ParamValue): boolean {
-  if (typeof expected === 'string') {
-    // A result that is a list, or that Tekton reads as one, becomes a param of another type.
-    return wholeResult.test(expected) || (typeof actual === 'string' && matchesText(expected, actual))
-  }
-  if (typeof actual === 'string' || Array.isArray(expected) !== Array.isArray(actual)) return false
-  if (Object.values(expected).some((one) => wholeArrayResult.test(one))) return true
-  const wanted = Object.entries(expected)
-  const found = new Map(Object.entries(actual))
-  return wanted.length === found.size && wanted.every(([key, one]) => matchesText(one, found.get(key)))
-}
-
-/** Literal parts in order, anything where a result stands. */
-function matchesText(expected: string, actual: string | undefined): boolean {
-  if (actual === undefined) return false
-  const [first = '', ...literals] = expected.split(result)
-  const last = literals.pop()
-  if (last === undefined) return expected === actual
-  if (!actual.startsWith(first) || actual.length < first.length + last.length || !actual.endsWith(last)) return false
-  let rest = actual.slice(first.length, actual.length - last.length)
-  for (const literal of literals) {
-    const at = rest.indexOf(literal)
-    if (at < 0) return false
-    rest = rest.slice(at + literal.length)
-  }
-  return true
 }

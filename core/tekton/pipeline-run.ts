@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { conditions, isDone, list, metadata, optional, param, time } from './fields.ts'
 import { parseGoDurationMs } from './go-duration.ts'
 import { pipelineSpec } from './pipeline-spec.ts'
+import { podTemplate, provenance, reachesIntoSteps, refParams } from './provenance.ts'
 import { revokedBy } from './revocation.ts'
 
 const pipelineRun = z.object({
@@ -10,11 +11,13 @@ const pipelineRun = z.object({
   metadata,
   spec: z
     .object({
-      pipelineRef: optional(z.object({ name: optional(z.string()), resolver: optional(z.string()) })),
+      pipelineRef: optional(
+        z.object({ name: optional(z.string()), resolver: optional(z.string()), params: refParams }),
+      ),
       params: list(param),
-      taskRunTemplate: optional(z.object({ serviceAccountName: optional(z.string()) })),
+      taskRunTemplate: optional(z.object({ serviceAccountName: optional(z.string()), podTemplate })),
       taskRunSpecs: list(
-        z.object({ pipelineTaskName: optional(z.string()), serviceAccountName: optional(z.string()) }),
+        z.object({ pipelineTaskName: optional(z.string()), serviceAccountName: optional(z.string()), podTemplate }),
       ),
       timeouts: optional(
         z.object({ pipeline: optional(z.string()), tasks: optional(z.string()), finally: optional(z.string()) }),
@@ -28,6 +31,7 @@ const pipelineRun = z.object({
       startTime: optional(time),
       completionTime: optional(time),
       pipelineSpec: optional(pipelineSpec),
+      provenance,
       skippedTasks: list(z.object({ name: optional(z.string()) })),
       childReferences: list(
         z.object({ kind: optional(z.string()), name: optional(z.string()), pipelineTaskName: optional(z.string()) }),
@@ -79,4 +83,10 @@ export function effectiveServiceAccount({ spec }: PipelineRun, pipelineTask: str
   // Tekton lets the last entry of a task win.
   const own = spec.taskRunSpecs.findLast((one) => one.pipelineTaskName === pipelineTask && one.serviceAccountName)
   return own?.serviceAccountName || spec.taskRunTemplate?.serviceAccountName || 'default'
+}
+
+/** Whether the run's author set a podTemplate that reaches into the steps of one of these pipeline tasks. */
+export function hasPodTemplate({ spec }: PipelineRun, pipelineTasks: readonly string[]): boolean {
+  const own = spec.taskRunSpecs.filter((one) => pipelineTasks.includes(one.pipelineTaskName ?? ''))
+  return [spec.taskRunTemplate, ...own].some((one) => reachesIntoSteps(one?.podTemplate ?? []))
 }

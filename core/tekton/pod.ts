@@ -1,11 +1,19 @@
 import { z } from 'zod'
 import { list, metadata, optional } from './fields.ts'
 
+const container = z.object({ name: z.string(), image: optional(z.string()) })
+
 const pod = z.object({
   apiVersion: z.literal('v1'),
   kind: z.literal('Pod'),
   metadata,
-  spec: z.object({ serviceAccountName: optional(z.string()), nodeName: optional(z.string()) }),
+  spec: z.object({
+    serviceAccountName: optional(z.string()),
+    nodeName: optional(z.string()),
+    containers: list(container),
+    initContainers: list(container),
+    ephemeralContainers: list(z.object({ name: optional(z.string()) })),
+  }),
   status: z
     .object({
       phase: optional(z.string()),

@@ -18,7 +18,7 @@ const wholeVariable = /^\$\(([^()$]+)\)$/
  * `context.pipelineTask.retries`; what an older or another writer left is replaced here, from the PipelineRun's own
  * (immutable) spec. `$(tasks.…)` stays: results are not known before they are used.
  */
-export function substituteFor(run: PipelineRun, task: PipelineTask): Substitute {
+export function substituteFor(run: PipelineRun, task: Pick<PipelineTask, 'retries'>): Substitute {
   const known = knownValues(run, task)
   return (value) => {
     if (typeof value === 'string') return wholeArray(value, known) ?? inText(value, known)
@@ -27,7 +27,7 @@ export function substituteFor(run: PipelineRun, task: PipelineTask): Substitute 
   }
 }
 
-function knownValues(run: PipelineRun, task: PipelineTask): Known {
+function knownValues(run: PipelineRun, task: Pick<PipelineTask, 'retries'>): Known {
   const defaults = (run.status.pipelineSpec?.params ?? []).flatMap((param): readonly Param[] =>
     param.default === undefined ? [] : [{ name: param.name, value: param.default }],
   )

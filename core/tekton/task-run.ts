@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import { conditions, isDone, list, metadata, optional, param, time } from './fields.ts'
 import { parseGoDurationMs } from './go-duration.ts'
+import { podTemplate, provenance, refParams } from './provenance.ts'
 import { revokedBy } from './revocation.ts'
+import { taskText } from './task-text.ts'
 
 const taskRun = z.object({
   apiVersion: z.literal('tekton.dev/v1'),
@@ -10,10 +12,17 @@ const taskRun = z.object({
   spec: z
     .object({
       taskRef: optional(
-        z.object({ kind: optional(z.string()), name: optional(z.string()), resolver: optional(z.string()) }),
+        z.object({
+          kind: optional(z.string()),
+          name: optional(z.string()),
+          resolver: optional(z.string()),
+          params: refParams,
+        }),
       ),
+      taskSpec: taskText,
       params: list(param),
       serviceAccountName: optional(z.string()),
+      podTemplate,
       timeout: optional(z.string()),
       status: optional(z.string()),
     })
@@ -24,6 +33,11 @@ const taskRun = z.object({
       podName: optional(z.string()),
       /** Earlier attempts, each with a pod of its own. */
       retriesStatus: list(z.object({ podName: optional(z.string()) })),
+      /** As it runs: references resolved, params substituted. */
+      taskSpec: taskText,
+      provenance,
+      /** What became of each step; a step that is a StepAction of another place says where that is. */
+      steps: list(z.object({ provenance })).catch([]),
       startTime: optional(time),
       completionTime: optional(time),
     })

@@ -30,7 +30,7 @@ describe('createCluster', () => {
     await using world = await startWorld()
     const { facts } = clusterOf(world)
     const { pod, pipelineRun } = createRun(world.kube)
-    const walk = async () => (await facts.walkPod(podWorkload(pod), signal)).pipelineRun?.name
+    const walk = async () => (await facts.walkPod(podWorkload(pod), undefined, signal)).pipelineRun?.name
 
     expect(await Promise.all([walk(), walk(), walk()])).toEqual(Array(3).fill(pipelineRun.metadata.name))
     world.time.ms += 4999
@@ -46,10 +46,10 @@ describe('createCluster', () => {
     await using world = await startWorld()
     const { facts } = clusterOf(world)
     const workload = podWorkload(createRun(world.kube).pod)
-    await facts.walkPod(workload, signal)
+    await facts.walkPod(workload, undefined, signal)
 
     const other = { ...workload, serviceAccount: { ...workload.serviceAccount, name: 'builder' } } as Workload
-    await expect(facts.walkPod(other, signal)).rejects.toMatchObject({ reason: 'workload_mismatch' })
+    await expect(facts.walkPod(other, undefined, signal)).rejects.toMatchObject({ reason: 'workload_mismatch' })
   })
 
   it('asks again about a pod whose run was not there yet', async () => {
@@ -58,11 +58,11 @@ describe('createCluster', () => {
     const { pod, taskRun } = createRun(world.kube, { taskRun: { status: { podName: '' } } })
     const workload = podWorkload(pod)
 
-    await expect(facts.walkPod(workload, signal)).rejects.toMatchObject({ reason: 'run_unsettled' })
+    await expect(facts.walkPod(workload, undefined, signal)).rejects.toMatchObject({ reason: 'run_unsettled' })
     const ref = { namespace, name: taskRun.metadata.name }
     world.kube.objects.patchStatus(resources.taskRuns, ref, { podName: pod.metadata.name })
 
-    expect(await facts.walkPod(workload, signal)).toMatchObject({ assurance: 'claimed' })
+    expect(await facts.walkPod(workload, undefined, signal)).toMatchObject({ assurance: 'claimed' })
   })
 
   it('asks again about a run that has ended', async () => {
@@ -70,8 +70,8 @@ describe('createCluster', () => {
     const { facts } = clusterOf(world)
     const { pod } = createRun(world.kube, { pipelineRun: { status: { conditions: succeeded } } })
 
-    expect(await facts.walkPod(podWorkload(pod), signal)).toMatchObject({ hasEnded: true })
-    await facts.walkPod(podWorkload(pod), signal)
+    expect(await facts.walkPod(podWorkload(pod), undefined, signal)).toMatchObject({ hasEnded: true })
+    await facts.walkPod(podWorkload(pod), undefined, signal)
 
     expect(walks(world)).toBe(2)
   })

@@ -260,7 +260,7 @@ describe('createExchange', () => {
         return verify(request, abort)
       },
       gather: (...args: Parameters<typeof gather>) => {
-        seen.push(args[2])
+        seen.push(args[3])
         return gather(...args)
       },
       issue: (...args: Parameters<typeof issue>) => {

@@ -77,7 +77,12 @@ const forCustomRun: Requester = { kind: 'customrun', workload, reference }
 
 function gather(said: Said, requester: Requester = pod, form = forms.exchange()) {
   const { cluster, questions, namespaces } = clusterOf(said)
-  const gathering = createGather(new Map([['main', cluster]]), controller)(requestOf(form), requester, signal)
+  const gathering = createGather(new Map([['main', cluster]]), controller)(
+    requestOf(form),
+    requester,
+    undefined,
+    signal,
+  )
   return { gathering, questions, namespaces }
 }
 
@@ -164,6 +169,7 @@ describe('createGather', () => {
     const gathering = createGather(new Map([['main', cluster]]), other)(
       requestOf(forms.delegated()),
       forCustomRun,
+      undefined,
       signal,
     )
 
@@ -221,6 +227,7 @@ describe('createGather', () => {
     const { facts } = await createGather(new Map([['main', walking]]), undefined)(
       requestOf(forms.exchange()),
       pod,
+      undefined,
       signal,
     )
 

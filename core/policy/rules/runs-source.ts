@@ -1,5 +1,6 @@
 import type { RunFields } from '../../crd/run-fields.ts'
 import type { Run, Source } from '../../identity/run.ts'
+import { normalSourceUri } from '../../tekton/source-uri.ts'
 import type { Rule } from '../rule.ts'
 
 type Wanted = NonNullable<RunFields['source']>[number]
@@ -28,7 +29,7 @@ function textsOf(run: Run): readonly { readonly what: string; readonly source: S
 }
 
 function isFrom(source: Source | undefined, { uri, revisions, entryPoints }: Wanted): boolean {
-  if (source === undefined || source.uri !== uri) return false
+  if (source === undefined || source.uri !== normalSourceUri(uri)) return false
   return isOneOf(source.revision, revisions) && isOneOf(source.entryPoint, entryPoints)
 }
 

@@ -70,7 +70,7 @@ export async function startExchangeWalk(world: World): Promise<ExchangeWalk> {
     steps: {
       'parse the form': (at) => parseExchangeRequest(parseForm(one(at).known.incoming.body)),
       [stepNames.verify]: (at) => parts.verify(one(at).known.request, never),
-      [stepNames.gather]: (at) => parts.gather(one(at).known.request, one(at).known.requester, never),
+      [stepNames.gather]: (at) => parts.gather(one(at).known.request, one(at).known.requester, '127.0.0.1', never),
       'evaluate the policy': (at) => evaluate(one(at).known.gathered.facts),
       'settle the grant': (at) => parts.settle(one(at).known),
       'write the record': (at) => entryFor(one(at).known, one(at).outcome, now),
@@ -83,7 +83,7 @@ export async function startExchangeWalk(world: World): Promise<ExchangeWalk> {
     async coldPod(at) {
       now = new Date(now.getTime() + coldAfterMs)
       const { request } = one(at).known
-      await parts.gather(request, await parts.verify(request, never), never)
+      await parts.gather(request, await parts.verify(request, never), '127.0.0.1', never)
     },
     async stop() {
       await cluster.policies.stop(AbortSignal.timeout(1000))
@@ -134,7 +134,7 @@ async function makeParts({ directory, kubeUrl, issuerUrl }: World, cluster: Clus
   async function walk(body: string) {
     const request = parseExchangeRequest(parseForm(body))
     const requester = await verify(request, never)
-    const gathered = await gather(request, requester, never)
+    const gathered = await gather(request, requester, '127.0.0.1', never)
     const incoming = { door: 'token', body, peerAddress: '127.0.0.1' } as const
     const allowance = evaluate(gathered.facts)
     const found = { request, requester, gathered, allowance }

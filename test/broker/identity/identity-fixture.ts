@@ -65,7 +65,7 @@ export function createPod(kube: FakeKube, name: string, parts: PodParts = {}) {
     kind: 'Pod',
     metadata: { name, namespace, ...parts.metadata },
     spec: { serviceAccountName: 'deployer', nodeName: 'node1', ...parts.spec },
-    status: { phase: 'Running', ...parts.status },
+    status: { phase: 'Running', podIP: '10.0.0.7', ...parts.status },
   })
 }
 

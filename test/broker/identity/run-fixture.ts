@@ -17,6 +17,10 @@ export const tokenTask = {
   taskRef: { apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'TokenExchange', name: 'deploy-staging' },
 }
 const deployTask = { name: 'deploy', runAfter: ['token'], taskRef: { kind: 'Task', name: 'rollout' } }
+/** What the Task `rollout` runs, and the containers that Tekton makes of it. */
+const rolloutTask = { steps: [{ name: 'rollout', image: 'rollout:1' }] }
+export const rolloutPod = { containers: [{ name: 'step-rollout', image: 'rollout:1' }] }
+
 export const running = [{ type: 'Succeeded', status: 'Unknown', reason: 'Running' }]
 export const succeeded = [{ type: 'Succeeded', status: 'True', reason: 'Succeeded' }]
 export const failed = [{ type: 'Succeeded', status: 'False', reason: 'Failed' }]
@@ -58,7 +62,13 @@ export function createTaskRun(kube: FakeKube, name: string, parts: Parts = {}): 
     kind: 'TaskRun',
     metadata: { name, namespace, ...parts.metadata },
     spec: { taskRef: { kind: 'Task', name: 'rollout' }, serviceAccountName: 'deployer', ...parts.spec },
-    status: { startTime: '2026-03-01T12:01:00Z', conditions: running, podName: `${name}-pod`, ...parts.status },
+    status: {
+      startTime: '2026-03-01T12:00:00Z',
+      conditions: running,
+      podName: `${name}-pod`,
+      taskSpec: rolloutTask,
+      ...parts.status,
+    },
   })
 }
 
@@ -90,6 +100,7 @@ export function createRun(kube: FakeKube, parts: { pipelineRun?: Parts; taskRun?
   const pod = createPod(kube, `${name}-deploy-pod`, {
     ...parts.pod,
     metadata: { ...ownedBy(taskRun), ...parts.pod?.metadata },
+    spec: { ...rolloutPod, ...parts.pod?.spec },
   })
   return { pipelineRun, taskRun, pod }
 }

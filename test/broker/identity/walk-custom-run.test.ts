@@ -62,6 +62,7 @@ describe('walkCustomRun', () => {
     const { pipelineRun, customRun } = create()
 
     expect(await walk(customRun)).toEqual({
+      walked: expect.anything(),
       run: {
         ...noRun,
         assurance: 'claimed',
@@ -70,6 +71,7 @@ describe('walkCustomRun', () => {
         task: 'token',
         customRun: { name: customRun.metadata.name, uid: customRun.metadata.uid },
         deadline: new Date('2026-03-01T13:00:00Z'),
+        evidence: ['custom-run', 'pipeline-run', 'times'].map((hop) => ({ hop, verdict: 'proved' })),
       },
       params: expect.objectContaining({ policies: ['deploy-staging'], deliver: 'sidecar' }),
       into: [{ task: 'deploy', serviceAccount: 'deployer' }],

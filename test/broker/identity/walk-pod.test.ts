@@ -13,6 +13,7 @@ import {
   ensureAccount,
   failed,
   ownedBy,
+  rolloutPod,
   startDeleting,
   succeeded,
   workloadOf,
@@ -26,33 +27,41 @@ afterAll(async () => {
   await world[Symbol.asyncDispose]()
 })
 
-function walk(pod: KubeObject, changes: Partial<WorkloadClaims> = {}) {
-  return walkPod(workloadOf(pod, changes), world.client, signal)
+async function walk(pod: KubeObject, changes: Partial<WorkloadClaims> = {}) {
+  const { run } = await walkPod(workloadOf(pod, changes), world.client, signal)
+  return run
 }
 
 const ended = { ...noRun, hasEnded: true }
+
+const provedHops = (...hops: readonly string[]) => hops.map((hop) => ({ hop, verdict: 'proved' }))
+
+/** No run, and the hop where the walk ended. */
+const noRunAt = (hop: string) => ({
+  ...noRun,
+  evidence: [{ hop, verdict: 'claimed', detail: expect.any(String) }],
+})
 
 describe('walkPod', () => {
   it('finds the run of a pipeline task', async () => {
     const { pipelineRun, taskRun, pod } = createRun(world.kube)
 
     expect(await walk(pod)).toEqual({
+      ...noRun,
       assurance: 'claimed',
       pipeline: 'release',
       pipelineRun: { name: pipelineRun.metadata.name, uid: pipelineRun.metadata.uid },
       task: 'deploy',
       taskRun: { name: taskRun.metadata.name, uid: taskRun.metadata.uid },
-      customRun: undefined,
-      initiator: undefined,
-      hasEnded: false,
       deadline: new Date('2026-03-01T13:00:00Z'),
+      evidence: provedHops('pod', 'task-run', 'pipeline-run', 'pipeline-task', 'images', 'times'),
     })
   })
 
   it('takes the earlier deadline of task and pipeline', async () => {
     const { pod } = createRun(world.kube, { taskRun: { spec: { timeout: '10m' } } })
 
-    expect((await walk(pod)).deadline).toEqual(new Date('2026-03-01T12:11:00Z'))
+    expect((await walk(pod)).deadline).toEqual(new Date('2026-03-01T12:10:00Z'))
   })
 
   it('knows no deadline where Tekton says none', async () => {
@@ -63,13 +72,14 @@ describe('walkPod', () => {
 
   it('finds a TaskRun that stands alone', async () => {
     const taskRun = createTaskRun(world.kube, 'alone', { spec: { timeout: '5m' } })
-    const pod = createPod(world.kube, 'alone-pod', { metadata: ownedBy(taskRun) })
+    const pod = createPod(world.kube, 'alone-pod', { metadata: ownedBy(taskRun), spec: rolloutPod })
 
     expect(await walk(pod)).toEqual({
       ...noRun,
       assurance: 'claimed',
       taskRun: { name: 'alone', uid: taskRun.metadata.uid },
-      deadline: new Date('2026-03-01T12:06:00Z'),
+      deadline: new Date('2026-03-01T12:05:00Z'),
+      evidence: provedHops('pod', 'task-run', 'images', 'times'),
     })
   })
 
@@ -173,7 +183,7 @@ describe('walkPod', () => {
       }
       const pod = createPod(world.kube, `forged-${randomUUID()}`, { metadata: { labels } })
 
-      expect(await walk(pod)).toEqual(noRun)
+      expect(await walk(pod)).toEqual(noRunAt('pod'))
     })
 
     it('labels on the way, only what the PipelineRun lists', async () => {
@@ -187,7 +197,7 @@ describe('walkPod', () => {
       const { taskRun } = createRun(world.kube)
       const pod = createPod(world.kube, `forged-${randomUUID()}`, { metadata: ownedBy(taskRun) })
 
-      expect(await walk(pod)).toEqual(noRun)
+      expect(await walk(pod)).toEqual(noRunAt('task-run'))
     })
 
     it('ownerReference that is not the controller', async () => {
@@ -195,7 +205,7 @@ describe('walkPod', () => {
       const taskRun = createTaskRun(world.kube, name)
       const pod = createPod(world.kube, `${name}-pod`, { metadata: ownedBy(taskRun, { controller: false }) })
 
-      expect(await walk(pod)).toEqual(noRun)
+      expect(await walk(pod)).toEqual(noRunAt('pod'))
     })
 
     it.each([
@@ -208,21 +218,21 @@ describe('walkPod', () => {
       const taskRun = createTaskRun(world.kube, name)
       const pod = createPod(world.kube, `${name}-pod`, { metadata: ownedBy(taskRun, type) })
 
-      expect(await walk(pod)).toEqual(noRun)
+      expect(await walk(pod)).toEqual(noRunAt('pod'))
     })
 
     it('TaskRun of another ServiceAccount', async () => {
       ensureAccount(world.kube, 'admin')
       const { pod } = createRun(world.kube, { taskRun: { spec: { serviceAccountName: 'admin' } } })
 
-      expect(await walk(pod)).toEqual(noRun)
+      expect(await walk(pod)).toEqual(noRunAt('task-run'))
     })
 
     it('TaskRun whose owner is no PipelineRun', async () => {
       const other = createTaskRun(world.kube, `parent-${randomUUID()}`)
       const { pod } = createRun(world.kube, { taskRun: { metadata: ownedBy(other) } })
 
-      expect(await walk(pod)).toEqual(noRun)
+      expect(await walk(pod)).toEqual(noRunAt('task-run'))
     })
   })
 
