@@ -117,5 +117,6 @@ function eventOf(
   const createdAt = walked.objects.at(-1)?.createdAt
   const { trigger } = walked.run
   if (run === undefined || createdAt === undefined || trigger === undefined || !mayHaveEvent(walked)) return undefined
-  return events.claim(trigger.eventId, { cluster, namespace, uid: run.uid, createdAt, ...trigger })
+  const { eventId, ...labels } = trigger
+  return events.claim(eventId, { cluster, namespace, uid: run.uid, createdAt, ...labels })
 }

@@ -1,14 +1,7 @@
-import type {
-  AuditData,
-  AuditEntry,
-  AuditPolicy,
-  AuditRequest,
-  AuditRun,
-  AuditSubject,
-  AuditType,
-} from '../core/audit/event.ts'
+import { describeRun } from '../core/audit/describe-run.ts'
+import type { AuditData, AuditEntry, AuditPolicy, AuditRequest, AuditSubject, AuditType } from '../core/audit/event.ts'
 import { rfc3339 } from '../core/clock.ts'
-import { type Run, runObject } from '../core/identity/run.ts'
+import { runObject } from '../core/identity/run.ts'
 import type { WorkloadClaims } from '../core/identity/workload.ts'
 import type { AgentFacts, Allowance, Policy, Provider, ScopeAccess } from '../core/policy/allowance.ts'
 import { Refused, trialVerdict } from '../core/policy/evaluate.ts'
@@ -97,18 +90,6 @@ export function describeWorkload(workload: WorkloadClaims): AuditSubject {
     pod_uid: workload.pod.uid,
     ...(workload.node && { node: workload.node.name }),
     credential_id: workload.credentialId,
-  }
-}
-
-function describeRun(run: Run): AuditRun {
-  return {
-    assurance: run.assurance,
-    ...(run.pipeline && { pipeline: run.pipeline }),
-    ...(run.pipelineRun && { pipeline_run: run.pipelineRun.name, pipeline_run_uid: run.pipelineRun.uid }),
-    ...(run.task && { task: run.task }),
-    ...(run.taskRun && { task_run: run.taskRun.name, task_run_uid: run.taskRun.uid }),
-    ...(run.customRun && { custom_run: run.customRun.name, custom_run_uid: run.customRun.uid }),
-    ...(run.initiator && { initiator: run.initiator.username }),
   }
 }
 

@@ -53,7 +53,7 @@ export async function walkPod(workload: WorkloadClaims, kube: KubeClient, signal
   if (!taskRun.status.podName && !hasTaskRunEnded(taskRun)) throw unsettled('the TaskRun names no pod yet')
   if (!isMadeBy(pod, taskRun)) return noRunAt('task-run', 'it names another pod or ServiceAccount')
   const parent = controllerOf(taskRun.metadata)
-  if (parent === undefined) return standalone(pod, taskRun)
+  if (parent === undefined && taskRun.metadata.ownerReferences.every(isNoRun)) return standalone(pod, taskRun)
   if (!isTekton(parent, 'PipelineRun')) return noRunAt('task-run', 'something else than a PipelineRun owns it')
   const pipelineRun = parsePipelineRun(
     await read(kube, resources.pipelineRuns, { namespace, name: parent.name }, signal),
@@ -106,6 +106,11 @@ function unsettled(detail: string): Problem {
 
 function isTekton(owner: Owner | undefined, kind: 'TaskRun' | 'PipelineRun'): owner is Owner {
   return owner?.apiVersion === 'tekton.dev/v1' && owner.kind === kind
+}
+
+/** Tekton is the controller of what it makes; a run that is only named as an owner made nothing. */
+function isNoRun({ apiVersion }: Owner): boolean {
+  return !apiVersion.startsWith('tekton.dev/')
 }
 
 function isMadeBy(pod: Pod, taskRun: TaskRun): boolean {

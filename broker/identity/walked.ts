@@ -1,5 +1,5 @@
-import type { Evidence, Run } from '../../core/identity/run.ts'
 import type { StampedInitiator } from '../../core/identity/initiator.ts'
+import type { Evidence, Run } from '../../core/identity/run.ts'
 import type { SourceFinding } from '../../core/tekton/source.ts'
 
 /**

@@ -25,7 +25,7 @@ export function taskSource({ spec, status }: TaskRun, pipeline: SourceFinding | 
     return { kind: 'unknown', why: 'a step is a StepAction that is stored in the cluster' }
   }
   // Where Tekton resolved a StepAction it recorded where that came from.
-  const uri = found.source.uri
+  const uri = normalSourceUri(found.source.uri)
   const steps = status.steps.flatMap(({ provenance }) => provenance?.refSource?.uri ?? [])
   if (steps.every((one) => normalSourceUri(one) === uri)) return found
   return { kind: 'unknown', why: 'a step is a StepAction of another source' }

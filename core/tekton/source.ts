@@ -1,7 +1,7 @@
 import type { Source } from '../identity/run.ts'
 import type { Param } from './fields.ts'
 import type { Provenance } from './provenance.ts'
-import { hostOfUri, normalSourceUri } from './source-uri.ts'
+import { hostOfUri, normalSourceUri, shownSourceUri } from './source-uri.ts'
 
 /** What a run asked a resolver for. */
 export interface Reference {
@@ -36,24 +36,24 @@ export function findSource({ resolver, params }: Reference, found: Provenance): 
   if (!resolver) return localText
   const { uri, digest, entryPoint } = found?.refSource ?? {}
   if (!uri) return unknown('Tekton recorded no provenance of it')
-  const normal = normalSourceUri(uri)
-  if (normal.length > maxUri || (entryPoint ?? '').length > maxUri) return unknown('its provenance is too long')
+  const shown = shownSourceUri(uri)
+  if (shown.length > maxUri || (entryPoint ?? '').length > maxUri) return unknown('its provenance is too long')
 
   const asked = new Map(params.map(({ name, value }) => [name, typeof value === 'string' ? value : '']))
   const server = asked.get('serverURL')
-  if (server && hostOfUri(server) !== hostOfUri(normal)) {
+  if (server && hostOfUri(server) !== hostOfUri(shown)) {
     return unknown('the run names a server of its own, which says that it is of another host')
   }
   const url = asked.get('url')
-  if (url && normal.startsWith('git+') && normalSourceUri(`git+${url}`) !== normal) {
+  if (url && shown.startsWith('git+') && normalSourceUri(`git+${url}`) !== normalSourceUri(uri)) {
     return unknown('another repository was fetched than the run asked for')
   }
-  const revision = askedRevision(normal, asked)
+  const revision = askedRevision(shown, asked)
   const commit = digestOf(digest)
   if (revision && isOtherCommit(revision, commit)) {
     return unknown('another commit was fetched than the run asked for')
   }
-  return { kind: 'found', source: { uri: normal, digest: commit, entryPoint: entryPoint || undefined, revision } }
+  return { kind: 'found', source: { uri: shown, digest: commit, entryPoint: entryPoint || undefined, revision } }
 }
 
 function unknown(why: string): SourceFinding {

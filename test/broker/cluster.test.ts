@@ -8,7 +8,7 @@ import { Secret } from '../../core/secret.ts'
 import { namespace, signal, startWorld, type World } from './identity/identity-fixture.ts'
 import { createCustomRun, createRun, succeeded, workloadOf } from './identity/run-fixture.ts'
 
-function clusterOf({ kube, client, clock }: World, changes: object = {}) {
+function clusterOf({ kube, client, clock }: World, changes: object = {}, witnesses: Witnesses = {}) {
   const config = brokerConfig.shape.clusters.parse([{ name: 'main', ...changes }])[0]
   if (config === undefined) throw new TypeError('no cluster')
   return createCluster({
@@ -17,8 +17,11 @@ function clusterOf({ kube, client, clock }: World, changes: object = {}) {
     kube: client,
     clock,
     log: createLog({ name: 'broker', level: 'silent' }),
+    ...witnesses,
   })
 }
+
+type Witnesses = Pick<Parameters<typeof createCluster>[0], 'guard' | 'events'>
 
 /** As verification makes it of the pod's own token. */
 const podWorkload = (pod: KubeObject) => workloadOf(pod) as Workload
@@ -74,6 +77,64 @@ describe('createCluster', () => {
     await facts.walkPod(podWorkload(pod), undefined, signal)
 
     expect(walks(world)).toBe(2)
+  })
+
+  it('asks again about a pod whose address the kubelet has not written', async () => {
+    await using world = await startWorld()
+    const { facts } = clusterOf(world)
+    const { pod } = createRun(world.kube, { pod: { status: { podIP: '' } } })
+
+    await facts.walkPod(podWorkload(pod), undefined, signal)
+    await facts.walkPod(podWorkload(pod), undefined, signal)
+
+    expect(walks(world)).toBe(2)
+  })
+
+  it('asks guard and address anew, of a run that it remembers', async () => {
+    await using world = await startWorld()
+    let since: Date | undefined = new Date('2026-03-01T11:00:00Z')
+    const guard = { verifiedSince: () => since, why: () => 'gone' }
+    const { facts } = clusterOf(world, {}, { guard })
+    const { pod } = createRun(world.kube)
+    const assurance = async (peer: string) => (await facts.walkPod(podWorkload(pod), peer, signal)).assurance
+
+    expect(await assurance('10.0.0.7')).toBe('verified')
+    expect(await assurance('10.0.0.8')).toBe('claimed')
+    since = undefined
+    expect(await assurance('10.0.0.7')).toBe('claimed')
+    expect(walks(world)).toBe(1)
+  })
+
+  it('asks for the event of a run by its own labels, time and UID, and not for one that a person made', async () => {
+    await using world = await startWorld()
+    const asked: unknown[] = []
+    const events = { claim: (...args: unknown[]) => void asked.push(args) }
+    const { facts } = clusterOf(world, {}, { events })
+    const labels = {
+      'triggers.tekton.dev/eventlistener': 'github',
+      'triggers.tekton.dev/trigger': 'push',
+      'triggers.tekton.dev/triggers-eventid': 'e1',
+    }
+    const annotations = { 'tokenbroker.dev/initiator': '{"username":"jane","uid":""}' }
+    const made = createRun(world.kube, { pipelineRun: { metadata: { labels } } })
+    const byJane = createRun(world.kube, { pipelineRun: { metadata: { labels, annotations } } })
+    const customRun: KubeObject = createCustomRun(world.kube, made.pipelineRun)
+
+    await facts.walkPod(podWorkload(made.pod), undefined, signal)
+    await facts.walkPod(podWorkload(byJane.pod), undefined, signal)
+    await facts.walkPod(podWorkload(createRun(world.kube).pod), undefined, signal)
+    const { name, uid } = customRun.metadata
+    await facts.walkCustomRun({ namespace, name, uid }, signal)
+
+    const question = {
+      cluster: 'main',
+      namespace,
+      uid: made.pipelineRun.metadata.uid,
+      createdAt: new Date('2026-03-01T12:00:00Z'),
+      eventListener: 'github',
+      trigger: 'push',
+    }
+    expect(asked).toEqual(Array(2).fill(['e1', question]))
   })
 
   it('reads a CustomRun anew each time', async () => {

@@ -29,7 +29,7 @@ function textsOf(run: Run): readonly { readonly what: string; readonly source: S
 }
 
 function isFrom(source: Source | undefined, { uri, revisions, entryPoints }: Wanted): boolean {
-  if (source === undefined || source.uri !== normalSourceUri(uri)) return false
+  if (source === undefined || normalSourceUri(source.uri) !== normalSourceUri(uri)) return false
   return isOneOf(source.revision, revisions) && isOneOf(source.entryPoint, entryPoints)
 }
 

@@ -228,6 +228,13 @@ describe('walkPod', () => {
       expect(await walk(pod)).toEqual(noRunAt('task-run'))
     })
 
+    it('TaskRun that names a PipelineRun as an owner that is not its controller', async () => {
+      const pipelineRun = createPipelineRun(world.kube, `owner-${randomUUID()}`)
+      const { pod } = createRun(world.kube, { taskRun: { metadata: ownedBy(pipelineRun, { controller: false }) } })
+
+      expect(await walk(pod)).toEqual(noRunAt('task-run'))
+    })
+
     it('TaskRun whose owner is no PipelineRun', async () => {
       const other = createTaskRun(world.kube, `parent-${randomUUID()}`)
       const { pod } = createRun(world.kube, { taskRun: { metadata: ownedBy(other) } })

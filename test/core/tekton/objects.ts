@@ -79,6 +79,26 @@ export function customRunObject(parts: Parts = {}) {
   }
 }
 
+export function taskRunObject(parts: Parts = {}) {
+  return {
+    apiVersion: 'tekton.dev/v1',
+    kind: 'TaskRun',
+    metadata: { name: 'release-deploy', namespace, uid: '33333333-3333-4333-8333-333333333333', ...parts.metadata },
+    spec: { taskRef: { kind: 'Task', name: 'rollout' }, serviceAccountName: 'deployer', ...parts.spec },
+    status: { podName: 'release-deploy-pod', ...parts.status },
+  }
+}
+
+export function podObject(parts: Parts = {}) {
+  return {
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name: 'release-deploy-pod', namespace, uid: '44444444-4444-4444-8444-444444444444', ...parts.metadata },
+    spec: { serviceAccountName: 'deployer', nodeName: 'node1', ...parts.spec },
+    status: { phase: 'Running', ...parts.status },
+  }
+}
+
 /** Fails the test at the place where a fixture turns out not to parse. */
 export function present<T>(value: T | undefined): T {
   if (value === undefined) throw new TypeError('the fixture does not parse')
