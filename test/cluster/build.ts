@@ -38,7 +38,7 @@ const modules = {
   },
   triggers: {
     name: 'triggers',
-    packages: ['eventlistenersink', 'webhook'].map((program) => `github.com/tektoncd/triggers/cmd/${program}`),
+    packages: ['github.com/tektoncd/triggers/cmd/eventlistenersink'],
     coldMinutes: 0.5,
   },
   helm: { name: 'helm', packages: ['helm.sh/helm/v4/cmd/helm'], linkerFlags: helmVersionFlag, coldMinutes: 1.5 },
@@ -53,8 +53,8 @@ export interface BuiltModule {
   readonly key: string
 }
 
-/** What the rig itself needs; Triggers is built only when a caller asks for it. */
-export const rigModules: readonly ModuleName[] = ['etcd', 'tekton', 'helm', 'kube']
+/** What the rig and its tests need. */
+export const rigModules: readonly ModuleName[] = ['etcd', 'tekton', 'triggers', 'helm', 'kube']
 
 /** Builds what is not built yet, one module at a time: `go build` uses every core by itself. */
 export async function buildBinaries(

@@ -21,6 +21,8 @@ const callApi = ['step-action', 'task-run'].map((file) => join('stepactions', 'c
 const handWritten = filesOf('hand-written-sidecar', ['access', 'task', 'task-run'])
 const customTask = filesOf('custom-task', ['rbac', 'token-policy', 'task', 'pipeline', 'pipeline-run'])
 const secret = filesOf('secret', ['rbac', 'token-policy', 'task', 'pipeline', 'pipeline-run'])
+/** Applied by events.test.ts. */
+const event = filesOf('event', ['access', 'event-listener', 'event-listener-access'])
 let api: DeployApi
 
 beforeAll(async () => {
@@ -161,7 +163,9 @@ interface Param {
 
 test('every YAML file of tekton/ belongs to an example above', () => {
   const shipped = globSync('**/*.{yaml,yml}', { cwd: folder })
-  expect(shipped.toSorted()).toEqual([...annotation, ...callApi, ...handWritten, ...customTask, ...secret].toSorted())
+  expect(shipped.toSorted()).toEqual(
+    [...annotation, ...callApi, ...event, ...handWritten, ...customTask, ...secret].toSorted(),
+  )
 })
 
 function filesOf(example: string, files: readonly string[]): readonly string[] {

@@ -23,6 +23,8 @@ export interface Product {
 export interface ProductOptions {
   /** Offers deliver: secret, and lets the provider `builtin` take part. Default false. */
   readonly secrets?: boolean
+  /** More values of the chart, over those for this cluster. */
+  readonly values?: object
 }
 
 const storageClass = 'tokenbroker-data'
@@ -66,7 +68,7 @@ export async function applyDefinitions(): Promise<void> {
  *
  * @param installation pods of another one are replaced, as an image may be new under its old name
  */
-export async function productValues(installation: string, { secrets = false }: ProductOptions = {}) {
+export async function productValues(installation: string, { secrets = false, values = {} }: ProductOptions = {}) {
   const { images, pki } = facts()
   if (images.broker === null || images.task === null) throw new Error('the product images are missing')
   const caller = { namespace: system, serviceAccount: `${release}-controller`, audiences: [target] }
@@ -83,6 +85,7 @@ export async function productValues(installation: string, { secrets = false }: P
     },
     controller: { podAnnotations },
     webhook: { podAnnotations },
+    ...values,
   }
 }
 
