@@ -6,6 +6,9 @@ import { gitlabFields } from './gitlab-fields.ts'
 import type { Delivery } from './interceptor-request.ts'
 import { type EventRefusal, refuseEvent } from './refusal.ts'
 
+/** All fields together; a usual event has under a tenth of it. */
+const maxFieldBytes = 4096
+
 /**
  * What an event says, in the names of policies: those that its sender's kind has, and those that the configuration reads
  * by pointers. A configured field never hides one of the kind.
@@ -19,7 +22,9 @@ export function readFields(
   const known = knownFields(sender, delivery, body)
   if (typeof body !== 'object' || body === null || known === undefined) return malformed
   const configured = Object.entries(sender.fields).map(([name, pointer]) => [name, atPointer(body, pointer)])
-  return { kind: 'read', fields: { ...eventFields(Object.fromEntries(configured)), ...known, isSigned } }
+  const fields = { ...eventFields(Object.fromEntries(configured)), ...known, isSigned }
+  // What an audit record would have to shorten is not what was signed.
+  return Buffer.byteLength(JSON.stringify(fields)) > maxFieldBytes ? tooMuch : { kind: 'read', fields }
 }
 
 function knownFields(sender: SenderConfig, { header }: Delivery, body: unknown): EventFields | undefined {
@@ -35,6 +40,7 @@ function knownFields(sender: SenderConfig, { header }: Delivery, body: unknown):
   }
 }
 
+const tooMuch = refuseEvent('event_malformed', 'The fields of the event are over 4 KiB: configure fewer')
 const malformed = refuseEvent(
   'event_malformed',
   'The body is not the JSON of the event that it is said to be: let the webhook send application/json',

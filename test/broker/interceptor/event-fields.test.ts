@@ -3,59 +3,16 @@ import { describe, expect, it } from 'vitest'
 import { atPointer, eventFields } from '../../../broker/interceptor/event-fields.ts'
 import { githubFields } from '../../../broker/interceptor/github-fields.ts'
 import { gitlabFields } from '../../../broker/interceptor/gitlab-fields.ts'
-import { pushBody } from './interceptor-fixture.ts'
+import {
+  gitlabPush,
+  gitlabMergeRequest as mergeRequest,
+  gitlabProject as project,
+  githubPullRequest as pullRequest,
+  pushBody,
+  githubRelease as release,
+} from './interceptor-fixture.ts'
 
 const push = JSON.parse(pushBody())
-
-function pullRequest(head: object = {}) {
-  const repo = { full_name: 'acme/shop' }
-  return {
-    action: 'opened',
-    number: 7,
-    pull_request: {
-      head: { ref: 'main', sha: 'aaa', repo, ...head },
-      base: { ref: 'main', sha: 'bbb', repo },
-      merged: false,
-      draft: true,
-    },
-    repository: push.repository,
-    sender: { login: 'dependabot[bot]', type: 'Bot' },
-  }
-}
-
-const project = {
-  id: 15,
-  path_with_namespace: 'acme/shop',
-  git_http_url: 'https://gitlab.example.com/acme/shop.git',
-  default_branch: 'main',
-}
-const gitlabPush = {
-  object_kind: 'push',
-  ref: 'refs/heads/main',
-  before: '95790bf891e76fee5e1747ab589903a6a1f80f22',
-  after: 'da1560886d4f094c3e6c9ef40349f7d38b5d27d7',
-  user_username: 'jsmith',
-  project,
-}
-function mergeRequest(attributes: object = {}) {
-  return {
-    object_kind: 'merge_request',
-    user: { username: 'jsmith' },
-    project,
-    object_attributes: {
-      iid: 7,
-      action: 'open',
-      source_branch: 'main',
-      target_branch: 'main',
-      source_project_id: 16,
-      target_project_id: 15,
-      last_commit: { id: 'aaa' },
-      state: 'opened',
-      draft: false,
-      ...attributes,
-    },
-  }
-}
 
 describe('githubFields', () => {
   it('says of a push what was pushed, where and by whom', () => {
@@ -110,7 +67,6 @@ describe('githubFields', () => {
   })
 
   it('says of a release its tag, and of any other event who sent it and from where', () => {
-    const release = { action: 'published', release: { tag_name: 'v1', prerelease: false } }
     expect(githubFields('release', release)).toEqual({
       kind: 'release',
       action: 'published',

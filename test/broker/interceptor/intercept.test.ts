@@ -128,6 +128,16 @@ describe('intercept', () => {
     }
   })
 
+  it('refuses a signed event whose fields no record could hold whole', async () => {
+    await using github = await startInterceptor({ clock })
+    const long = 'é'.repeat(511)
+    const repository = { full_name: long, clone_url: long, default_branch: long }
+    const push = github.signed('push', pushBody({ repository, before: long, after: long }))
+
+    expect(await github.intercept(push)).toMatchObject({ reason: 'event_malformed' })
+    expect(github.entries).toEqual([])
+  })
+
   it('says no while the secrets were never readable', async () => {
     await using github = await startInterceptor({ clock })
     await rm(github.secretDirectory, { recursive: true })

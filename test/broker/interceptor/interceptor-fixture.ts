@@ -38,6 +38,63 @@ export function pushBody(more: Readonly<Record<string, unknown>> = {}): string {
   })
 }
 
+/** A pull request as GitHub sends it, in short. */
+export function githubPullRequest(head: object = {}) {
+  const repo = { full_name: 'acme/shop' }
+  return {
+    action: 'opened',
+    number: 7,
+    pull_request: {
+      head: { ref: 'main', sha: 'aaa', repo, ...head },
+      base: { ref: 'main', sha: 'bbb', repo },
+      merged: false,
+      draft: true,
+    },
+    repository: { full_name: 'acme/shop' },
+    sender: { login: 'dependabot[bot]', type: 'Bot' },
+  }
+}
+
+export const githubRelease = { action: 'published', release: { tag_name: 'v1', prerelease: false } }
+
+export const gitlabProject = {
+  id: 15,
+  path_with_namespace: 'acme/shop',
+  git_http_url: 'https://gitlab.example.com/acme/shop.git',
+  default_branch: 'main',
+}
+
+/** A push as GitLab sends it, in short. */
+export const gitlabPush = {
+  object_kind: 'push',
+  ref: 'refs/heads/main',
+  before: '95790bf891e76fee5e1747ab589903a6a1f80f22',
+  after: 'da1560886d4f094c3e6c9ef40349f7d38b5d27d7',
+  user_username: 'jsmith',
+  project: gitlabProject,
+}
+
+/** A merge request as GitLab sends it, in short. */
+export function gitlabMergeRequest(attributes: object = {}) {
+  return {
+    object_kind: 'merge_request',
+    user: { username: 'jsmith' },
+    project: gitlabProject,
+    object_attributes: {
+      iid: 7,
+      action: 'open',
+      source_branch: 'main',
+      target_branch: 'main',
+      source_project_id: 16,
+      target_project_id: 15,
+      last_commit: { id: 'aaa' },
+      state: 'opened',
+      draft: false,
+      ...attributes,
+    },
+  }
+}
+
 /** What Tekton's sink makes of a message. */
 export function interceptorRequest(
   { body, header }: Message,
