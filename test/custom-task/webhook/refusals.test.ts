@@ -217,6 +217,7 @@ describe('pods that are refused', () => {
     const annotations = {
       ...asked,
       'tokenbroker.dev/revoked-by': 'jane',
+      'tokenbroker.dev/initiator': '{}',
       'tokenbroker.dev/injected': 'true',
       'tekton.dev/step': 'x',
       'nottokenbroker.dev/step': 'x',
