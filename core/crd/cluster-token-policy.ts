@@ -2,6 +2,7 @@ import type { z } from 'zod'
 import { statusSchema } from './fields.ts'
 import type { KindDefinition } from './kind.ts'
 import { namespaceSelector } from './namespace-selector.ts'
+import { selectorRule } from './spec-rules.ts'
 import { policyColumns, policyRules, tokenPolicySpec } from './token-policy.ts'
 
 export const clusterTokenPolicySpec = tokenPolicySpec
@@ -22,6 +23,6 @@ export const clusterTokenPolicy = {
   scope: 'Cluster',
   spec: clusterTokenPolicySpec,
   status: statusSchema,
-  rules: policyRules,
+  rules: [...policyRules, selectorRule],
   columns: policyColumns,
 } as const satisfies KindDefinition

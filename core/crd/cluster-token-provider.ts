@@ -4,6 +4,7 @@ import { approvalFields } from './approval-fields.ts'
 import { audience, duration, listAtomic, listMap, listSet, scopePattern, statusSchema } from './fields.ts'
 import type { KindDefinition } from './kind.ts'
 import { namespaceSelector } from './namespace-selector.ts'
+import { requirementApprovalRule, requirementRule, selectorRule } from './spec-rules.ts'
 
 const algorithm = z.enum(['RS256', 'ES256', 'EdDSA'])
 const tokenType = z.enum(['at+jwt', 'JWT', 'none'])
@@ -93,7 +94,12 @@ export const clusterTokenProvider = {
   scope: 'Cluster',
   spec: clusterTokenProviderSpec,
   status: statusSchema,
-  rules: [{ rule: 'has(self.builtin)', message: 'name exactly one provider: builtin', fieldPath: '' }],
+  rules: [
+    { rule: 'has(self.builtin)', message: 'name exactly one provider: builtin', fieldPath: '' },
+    requirementRule,
+    requirementApprovalRule,
+    selectorRule,
+  ],
   columns: [
     { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
     { name: 'Suspended', type: 'boolean', jsonPath: '.spec.suspend' },

@@ -4,6 +4,7 @@ import { approvalFields } from './approval-fields.ts'
 import { audience, duration, listMap, listSet, name, scopePattern, statusSchema } from './fields.ts'
 import type { KindDefinition } from './kind.ts'
 import { runFields } from './run-fields.ts'
+import { approvalRule } from './spec-rules.ts'
 
 const validation = z.strictObject({
   name: name.max(63).describe('Short name, shown in a refusal.'),
@@ -67,6 +68,7 @@ export const policyRules = [
     message: 'scopes must not repeat',
     fieldPath: '.scopes',
   },
+  approvalRule,
 ] as const
 
 /** Printer columns of both kinds of policy. */

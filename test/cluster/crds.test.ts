@@ -36,21 +36,47 @@ const condition = {
 }
 const status = { observedGeneration: 1, conditions: [condition] }
 
+const namespaceSelector = {
+  matchLabels: { team: 'payments' },
+  matchExpressions: [{ key: 'tier', operator: 'In', values: ['production'] }],
+}
+const approval = { groups: ['release-managers'], required: 1, expiresAfter: '30m' }
+const agentRules = {
+  groups: ['system:serviceaccounts:bots'],
+  initiators: ['copilot'],
+  approval: 'Always',
+  ttl: '2m',
+  scopes: ['deploy:*'],
+  budgetPerRun: 3,
+  budgetPerHour: 20,
+}
+
+/** Every field that both kinds of policy have. */
+const policy = {
+  providerRef: { name: 'builtin' },
+  audience: target,
+  scopes: ['deploy:staging'],
+  serviceAccounts: ['deployer'],
+  runs: {
+    assurance: 'verified',
+    source: [{ uri: 'git+https://git.example.com/p.git', revisions: ['main'], entryPoints: ['release.yaml'] }],
+    pipelines: ['release'],
+    eventListeners: [{ namespace: 'ci', name: 'github' }],
+    podTemplate: 'Deny',
+  },
+  validations: [{ name: 'main-only', expression: 'event.ref == "refs/heads/main"', message: 'only main may deploy' }],
+  ttl: '5m',
+  approval,
+  agents: { serviceAccounts: ['copilot'], ...agentRules },
+  allowLongerUpstream: false,
+  mode: 'Enforce',
+  suspend: false,
+}
+
 /** Every field of every kind, with good values. */
 const samples = {
-  tokenpolicies: {
-    kind: 'TokenPolicy',
-    spec: {
-      providerRef: { name: 'builtin' },
-      audience: target,
-      scopes: ['deploy:staging'],
-      serviceAccounts: ['deployer'],
-      ttl: '5m',
-      mode: 'Enforce',
-      suspend: false,
-    },
-    status,
-  },
+  tokenpolicies: { kind: 'TokenPolicy', spec: policy, status },
+  clustertokenpolicies: { kind: 'ClusterTokenPolicy', spec: { ...policy, namespaceSelector }, status },
   clustertokenproviders: {
     kind: 'ClusterTokenProvider',
     spec: {
@@ -61,7 +87,13 @@ const samples = {
       },
       audiences: [target],
       scopes: ['deploy:staging'],
-      limits: { maxTTL: '15m', secretDelivery: false },
+      limits: {
+        maxTTL: '15m',
+        secretDelivery: false,
+        require: [{ scopes: ['deploy:production'], assurance: 'verified', approval }],
+        agents: { serviceAccounts: ['bots/copilot'], ...agentRules },
+      },
+      namespaceSelector,
       suspend: true,
     },
     status,
@@ -120,11 +152,9 @@ test('every definition is established', async () => {
     ...status.conditions.map((one: { type: string; status: string }) => `${one.type}=${one.status}`).toSorted(),
   ])
   expect(states).toEqual(
-    ['clustertokenproviders', 'tokenpolicies', 'tokenscopes'].map((plural) => [
-      `${plural}.tokenbroker.dev`,
-      'Established=True',
-      'NamesAccepted=True',
-    ]),
+    ['clustertokenpolicies', 'clustertokenproviders', 'tokenapprovals', 'tokenpolicies', 'tokenscopes'].map(
+      (plural) => [`${plural}.tokenbroker.dev`, 'Established=True', 'NamesAccepted=True'],
+    ),
   )
 })
 
@@ -138,6 +168,7 @@ test('a policy needs an audience and scopes; the rest is filled in', async () =>
     audience: target,
     scopes: ['a', 'b'],
     ttl: '5m',
+    allowLongerUpstream: false,
     mode: 'Enforce',
     suspend: false,
   })
@@ -155,8 +186,29 @@ test('a provider needs its kind, audiences and scopes; the rest is filled in', a
 })
 
 describe('rules in CEL', () => {
+  const issuing = { builtin: {}, audiences: [target], scopes: ['a'] }
+  const selecting = (expression: object) => ({
+    namespaceSelector: { matchExpressions: [{ key: 'team', ...expression }] },
+  })
   const cases: readonly (readonly [Plural | 'tokenscopes', object, string])[] = [
     ['clustertokenproviders', { audiences: [target], scopes: ['a'] }, 'name exactly one provider: builtin'],
+    ['clustertokenproviders', { ...issuing, limits: { require: [{ scopes: ['a'] }] } }, 'a requirement asks for'],
+    [
+      'clustertokenproviders',
+      { ...issuing, limits: { require: [{ approval: { groups: ['system:serviceaccounts'] } }] } },
+      'no ServiceAccount approves',
+    ],
+    ['clustertokenproviders', { ...issuing, ...selecting({ operator: 'In' }) }, 'In and NotIn compare with values'],
+    [
+      'clustertokenpolicies',
+      { audience: target, scopes: ['a'], ...selecting({ operator: 'Exists', values: ['b'] }) },
+      'In and NotIn compare with values',
+    ],
+    [
+      'tokenpolicies',
+      { audience: target, scopes: ['a'], approval: { groups: ['people', 'system:serviceaccounts:ci'] } },
+      'no ServiceAccount approves',
+    ],
     ['tokenpolicies', { audience: target, scopes: ['a', 'a'] }, 'scopes must not repeat'],
     ['tokenscopes', {}, 'tokenscopes hold no objects'],
   ]

@@ -3,6 +3,7 @@ export interface Schema {
   readonly type: string
   readonly properties?: Readonly<Record<string, Schema>>
   readonly items?: Schema
+  readonly additionalProperties?: Schema
   readonly required?: readonly string[]
   readonly [keyword: string]: unknown
 }
@@ -43,8 +44,13 @@ export function violationsOf(
   const fields = Object.entries(schema.properties ?? {}).flatMap(([field, inner]) =>
     violationsOf(inner, (sample as Record<string, unknown>)[field], [...path, field]),
   )
+  const [member] = Object.keys(schema.additionalProperties === undefined ? {} : (sample as object))
+  const members =
+    schema.additionalProperties === undefined || member === undefined
+      ? []
+      : violationsOf(schema.additionalProperties, (sample as Record<string, unknown>)[member], [...path, member])
   const items = schema.items === undefined ? [] : violationsOf(schema.items, (sample as unknown[])[0], [...path, 0])
-  return [...own, ...fields, ...items]
+  return [...own, ...fields, ...members, ...items]
 }
 
 /** `spec.scopes[0]`. */
@@ -87,16 +93,25 @@ function breakKeyword(keyword: string, limit: unknown, schema: Schema, sample: u
       return [{ value: distinct(sample, count + 1, schema), says: new RegExp(`must have at most ${count} items`) }]
     case 'minimum':
       return [{ value: count - 1, says: new RegExp(`greater than or equal to ${count}`) }]
+    case 'maximum':
+      return [{ value: count + 1, says: new RegExp(`less than or equal to ${count}`) }]
+    case 'maxProperties': {
+      const entries = Array.from({ length: count + 1 }, (_, index) => [`key${index}`, 'value'])
+      return [{ value: Object.fromEntries(entries), says: new RegExp(`must have at most ${count} `) }]
+    }
     case 'required':
       return (limit as readonly string[]).map((field) => ({ value: undefined, at: [field], says: /Required value/ }))
     case 'properties':
       return [{ value: 'x', at: ['noSuchField'], says: /unknown field/ }]
     case 'x-kubernetes-list-type':
-      return [{ value: [...(sample as unknown[]), (sample as unknown[])[0]], says: /Duplicate value/ }]
+      return limit === 'atomic'
+        ? []
+        : [{ value: [...(sample as unknown[]), (sample as unknown[])[0]], says: /Duplicate value/ }]
     // broken by cases of their own, or nothing that could be broken
     case 'x-kubernetes-validations':
     case 'x-kubernetes-list-map-keys':
     case 'items':
+    case 'additionalProperties':
     case 'default':
     case 'description':
       return []
@@ -108,8 +123,9 @@ function breakKeyword(keyword: string, limit: unknown, schema: Schema, sample: u
 /** So many items like the first one, no two the same. */
 function distinct(sample: unknown, count: number, schema: Schema): readonly unknown[] {
   const [first] = sample as readonly unknown[]
-  const [key = ''] = (schema['x-kubernetes-list-map-keys'] ?? []) as readonly string[]
-  return Array.from({ length: count }, (_, index) =>
-    typeof first === 'string' ? `${first}${index}` : { ...(first as object), [key]: `item${index}` },
-  )
+  const [key] = ((schema['x-kubernetes-list-map-keys'] ?? []) as readonly string[]).toReversed()
+  return Array.from({ length: count }, (_, index) => {
+    if (typeof first === 'string') return `${first}${index}`
+    return key === undefined ? first : { ...(first as object), [key]: `item${index}` }
+  })
 }

@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { KindDefinition } from '../../../core/crd/kind.ts'
 import { kinds } from '../../../core/crd/kinds.ts'
+import { approvalRule, requirementApprovalRule, requirementRule, selectorRule } from '../../../core/crd/spec-rules.ts'
 import type { KubeObject } from '../../../core/io/kube/api.ts'
 import type { Admission } from './admission-request.ts'
 import { listAt } from './json.ts'
@@ -14,6 +15,32 @@ export const ruleChecks: Readonly<Record<string, (spec: unknown) => boolean>> = 
     const scopes = listAt(spec, 'scopes')
     return new Set(scopes).size === scopes.length
   },
+  [approvalRule.rule]: (spec) => arePeople((spec as Approving).approval),
+  [requirementApprovalRule.rule]: (spec) => requirementsOf(spec).every(({ approval }) => arePeople(approval)),
+  [requirementRule.rule]: (spec) =>
+    requirementsOf(spec).every(({ assurance, approval }) => assurance !== undefined || approval !== undefined),
+  [selectorRule.rule]: (spec) =>
+    (listAt(spec, 'namespaceSelector', 'matchExpressions') as readonly Expression[]).every(
+      ({ operator, values = [] }) => ['In', 'NotIn'].includes(operator) === values.length > 0,
+    ),
+}
+
+interface Approving {
+  readonly approval?: { readonly groups?: readonly string[] }
+  readonly assurance?: string
+}
+
+interface Expression {
+  readonly operator: string
+  readonly values?: readonly string[]
+}
+
+function arePeople(approval: Approving['approval']): boolean {
+  return (approval?.groups ?? []).every((group) => !group.startsWith('system:serviceaccounts'))
+}
+
+function requirementsOf(spec: unknown): readonly Approving[] {
+  return listAt(spec, 'limits', 'require') as readonly Approving[]
 }
 
 /** Path of a zod issue the way Kubernetes writes it: `spec.scopes[0]`. */
