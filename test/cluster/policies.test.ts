@@ -3,6 +3,8 @@ import { apply, createNamespace, kube } from './harness/cluster.ts'
 import type { KubeObject } from './harness/kube.ts'
 import { kubectl } from './harness/kubectl.ts'
 import { waitFor } from './harness/wait.ts'
+import { type BrokerAnswer, type BrokerApi, connectBroker, exchangeForm, podToken } from './product/broker-api.ts'
+import { generateAccess, subsetsOf } from './product/generated-access.ts'
 import { installProduct } from './product/install.ts'
 import { target } from './product/names.ts'
 import { builtinProvider } from './product/payments.ts'
@@ -10,16 +12,20 @@ import { builtinProvider } from './product/payments.ts'
 const apiVersion = 'tokenbroker.dev/v1alpha1'
 const paused = provider('paused', { suspend: true })
 let namespace: string
+let broker: BrokerApi
 
 beforeAll(async () => {
-  await installProduct()
+  broker = connectBroker((await installProduct()).authority)
   namespace = await createNamespace('policies')
   await apply([builtinProvider, paused])
 })
 
 afterAll(async () => {
   const client = await kube()
-  await client.delete(await client.pathOf(paused))
+  for (const one of [paused, provider('generated', {}), clusterPolicy('shared')]) {
+    await client.delete(await client.pathOf(one))
+  }
+  await broker.close()
   await client.close()
 })
 
@@ -67,6 +73,88 @@ describe('condition Ready', () => {
     const client = await kube()
     await client.delete(await client.pathOf(late))
     await conditionOf(policy('followed'), 'ProviderNotFound')
+  })
+})
+
+describe('a ClusterTokenPolicy', () => {
+  test('says whether it is usable, and stands where it selects', async () => {
+    const forTenants = { namespaceSelector: { matchLabels: { tenant: 'yes' } } }
+    const shared = clusterPolicy('shared', forTenants)
+    await apply([shared])
+    expect(await conditionOf(shared, 'Ready')).toMatchObject({ status: 'True', observedGeneration: 1 })
+    const { stdout } = await kubectl('get', 'clustertokenpolicies,clustertokenproviders')
+    expect(stdout).toMatch(/clustertokenpolicy\.tokenbroker\.dev\/shared +True +builtin/)
+
+    const access = [...accessTo('deployer', 'deploy:staging'), idlePod('deployer')]
+    await apply([account('deployer'), ...access])
+    const ask = async () => await exchange('deployer', { policy: 'shared' })
+    expect((await ask()).body).toMatchObject({ error: 'invalid_target' })
+    const client = await kube()
+    await client.patch(`/api/v1/namespaces/${namespace}`, { metadata: { labels: { tenant: 'yes' } } })
+    await waitFor('the namespace is selected', async (report) => {
+      const { status, body } = await ask()
+      report(body)
+      return status === 200
+    })
+  })
+
+  test('refuses by a validation with its name and message', async () => {
+    const validations = [{ name: 'tagged', expression: 'has(event.tag)', message: 'only tags are released' }]
+    await apply([account('deployer'), ...accessTo('deployer', 'deploy:staging'), idlePod('deployer')])
+    await apply([policy('validated', { validations })])
+    const { message } = await conditionOf(policy('validated'), 'Ready')
+    expect(message).toMatch(/; validations cost at most \d+ of \d+ steps\.$/)
+    expect((await exchange('deployer', { policy: 'validated' })).body).toMatchObject({
+      error: 'access_denied',
+      error_description: expect.stringContaining('Validation tagged refuses this: only tags are released'),
+    })
+
+    await apply([policy('mistaken', { validations: [{ ...validations[0], expression: 'run.pipelne == "x"' }] })])
+    const mistaken = await conditionOf(policy('mistaken'), 'ExpressionInvalid')
+    expect(mistaken.message).toBe('Validation tagged: character 5: No such key: pipelne.')
+  })
+})
+
+describe('kubectl auth can-i and the broker', () => {
+  test('say the same of generated roles, bindings and requests', async () => {
+    const accounts = ['ann', 'ben', 'cat', 'dan']
+    const scopes = ['repo:a', 'repo:b', 'repo:c', 'repo:d']
+    await apply([
+      provider('generated', { scopes: ['repo:*'] }),
+      policy('generated', { providerRef: { name: 'generated' }, scopes: ['repo:*'] }),
+      ...accounts.map(account),
+      ...accounts.map(idlePod),
+      ...generateAccess(namespace, { accounts, names: scopes.map((scope) => `generated:${scope}`), seed: 20 }),
+    ])
+    await conditionOf(policy('generated', { providerRef: { name: 'generated' } }), 'Ready')
+
+    const pairs = accounts.flatMap((name) => scopes.map((scope) => [name, scope] as const))
+    const answers = await Promise.all(
+      pairs.map(async ([name, scope]) => {
+        const user = `system:serviceaccount:${namespace}:${name}`
+        const asked = ['auth', 'can-i', 'exchange', `tokenscopes/generated:${scope}`, '-n', namespace, '--as', user]
+        return [`${name} ${scope}`, (await kubectl(...asked)).stdout.trim() === 'yes'] as const
+      }),
+    )
+    const canI = new Map(answers)
+    const counts = [true, false].map((is) => answers.filter(([, yes]) => yes === is).length)
+    // One-sided roles would show nothing.
+    expect(Math.min(...counts)).toBeGreaterThan(3)
+
+    const requests = accounts.flatMap((name) => subsetsOf(scopes).map((asked) => ({ name, asked })))
+    const told = await Promise.all(
+      requests.map(async ({ name, asked }) => {
+        const { status, body } = await exchange(name, { policy: 'generated', scope: asked.join(' ') })
+        return `${name} ${asked} ${status === 200 ? 'yes' : body['error']}`
+      }),
+    )
+    expect(told).toEqual(
+      requests.map(({ name, asked }) => {
+        const isAllowed = asked.every((scope) => canI.get(`${name} ${scope}`))
+        return `${name} ${asked} ${isAllowed ? 'yes' : 'invalid_scope'}`
+      }),
+    )
+    expect(requests).toHaveLength(60)
   })
 })
 
@@ -131,6 +219,51 @@ describe('kubectl', () => {
 function policy(name: string, spec: object = {}): KubeObject {
   const all = { audience: target, scopes: ['deploy:staging'], ...spec }
   return { apiVersion, kind: 'TokenPolicy', metadata: { name, namespace }, spec: all }
+}
+
+function clusterPolicy(name: string, spec: object = {}): KubeObject {
+  const all = { audience: target, scopes: ['deploy:staging'], ...spec }
+  return { apiVersion, kind: 'ClusterTokenPolicy', metadata: { name }, spec: all }
+}
+
+function account(name: string): KubeObject {
+  return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } }
+}
+
+/** A pod that no node takes: it exists, which is what a token is bound to. */
+function idlePod(name: string): KubeObject {
+  const spec = {
+    serviceAccountName: name,
+    nodeSelector: { nowhere: 'true' },
+    containers: [{ name: 'idle', image: 'idle' }],
+  }
+  return { apiVersion: 'v1', kind: 'Pod', metadata: { name, namespace }, spec }
+}
+
+/** Role and binding of one ServiceAccount. */
+function accessTo(name: string, scope: string): readonly KubeObject[] {
+  const apiGroup = 'rbac.authorization.k8s.io'
+  const metadata = { name: `${name}-access`, namespace }
+  const rule = {
+    apiGroups: ['tokenbroker.dev'],
+    resources: ['tokenscopes'],
+    resourceNames: [`builtin:${scope}`],
+    verbs: ['exchange'],
+  }
+  return [
+    { apiVersion: `${apiGroup}/v1`, kind: 'Role', metadata, rules: [rule] },
+    {
+      apiVersion: `${apiGroup}/v1`,
+      kind: 'RoleBinding',
+      metadata,
+      roleRef: { apiGroup, kind: 'Role', name: metadata.name },
+      subjects: [{ kind: 'ServiceAccount', name, namespace }],
+    },
+  ]
+}
+
+async function exchange(pod: string, more: Readonly<Record<string, string>>): Promise<BrokerAnswer> {
+  return await broker.post('/token', { ...exchangeForm(await podToken(namespace, pod)), ...more })
 }
 
 function provider(name: string, spec: object): KubeObject {
