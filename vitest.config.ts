@@ -2,6 +2,9 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
 
+/** What tests start as processes of their own is compiled once and not a hundred times. */
+const env = { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compile') }
+
 export default defineConfig({
   test: {
     projects: [
@@ -18,8 +21,7 @@ export default defineConfig({
           isolate: false,
           // One more than there are processors: many files mostly wait, for processes, disks and leases.
           maxWorkers: availableParallelism() + 1,
-          // What tests start as processes of their own is then compiled once and not a hundred times.
-          env: { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compile') },
+          env,
         },
       },
       {
@@ -32,6 +34,7 @@ export default defineConfig({
           maxConcurrency: 6,
           testTimeout: 180_000,
           hookTimeout: 300_000,
+          env,
         },
       },
       {
@@ -40,6 +43,7 @@ export default defineConfig({
           include: ['test/conformance/**/*.test.ts'],
           globalSetup: ['test/conformance/clients/setup.ts'],
           testTimeout: 120_000,
+          env,
         },
       },
     ],

@@ -91,7 +91,8 @@ if (only.includes('exchange')) {
 if (values.cluster) {
   printImages(await weighImages())
   const files = ['test/cluster/pod-start.test.ts', 'test/cluster/latency.test.ts']
-  const child = spawn(process.execPath, ['test/cluster/run.ts', ...files], { stdio: 'inherit' })
+  const env = { ...process.env, TOKEN_BROKER_MEASURE: 'full' }
+  const child = spawn(process.execPath, ['test/cluster/run.ts', ...files], { stdio: 'inherit', env })
   const [code] = await once(child, 'exit')
   if (code !== 0) throw new Error(`the cluster tests ended with ${code}`)
 }

@@ -3,11 +3,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { kube } from './harness/cluster.ts'
 import type { KubeObject } from './harness/kube.ts'
 import { outcomeOf, waitForRun } from './harness/pods.ts'
+import { rounds } from './harness/rounds.ts'
 import { installProduct } from './product/install.ts'
 import { createTeam, pipelineRun } from './product/payments.ts'
 import { startStopwatch } from './product/timeline.ts'
 
-const rounds = 20
+const count = rounds({ few: 6, full: 20 })
 
 beforeAll(async () => {
   await installProduct()
@@ -40,7 +41,7 @@ test.each([
 
   // the first one makes connections and fills caches
   await waitForRun(await client.create(pipelineRun(namespace, { isGate: true })))
-  for (let round = 0; round < rounds; round += 1) {
+  for (let round = 0; round < count; round += 1) {
     await pause(pauseMs)
     note('one customruns/status merge-patch', await patchTime(nobodys, round))
     const began = performance.now()
@@ -92,7 +93,7 @@ function table(pace: string, measured: Readonly<Record<string, readonly number[]
     const [p50, p90, max] = [0.5, 0.9, 1].map((share) => quantile(all, share))
     return [name.padEnd(60), ...[p50, p90, max].map((ms = 0) => ms.toFixed(1)), ((p50 ?? 0) / base).toFixed(1)]
   })
-  const lines = [[`ms, n=${rounds}, ${pace}`.padEnd(60), 'p50', 'p90', 'max', '÷ patch'], ...rows]
+  const lines = [[`ms, n=${count}, ${pace}`.padEnd(60), 'p50', 'p90', 'max', '÷ patch'], ...rows]
   return `\n${lines.map(([name, ...cells]) => `${name}${cells.map((cell) => cell.padStart(9)).join('')}`).join('\n')}\n\n`
 }
 

@@ -2,11 +2,12 @@ import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { facts, kube } from './harness/cluster.ts'
 import { explainOnFailure, podLogs, waitForSuccess } from './harness/pods.ts'
+import { rounds } from './harness/rounds.ts'
 import { installProduct } from './product/install.ts'
 import { createTeam } from './product/payments.ts'
 import { tokenTaskRun } from './product/token-task.ts'
 
-const rounds = 10
+const count = rounds({ few: 2, full: 10 })
 
 let namespace: string
 
@@ -31,7 +32,7 @@ test('pods with and without a token, in turn: every one succeeds, and the figure
   for (const task of [bare, injected]) await measure(task)
 
   const measured: Record<'bare' | 'injected', Sample[]> = { bare: [], injected: [] }
-  for (let round = 0; round < rounds; round += 1) {
+  for (let round = 0; round < count; round += 1) {
     measured.bare.push(await measure(bare))
     measured.injected.push(await measure(injected))
   }
@@ -78,7 +79,7 @@ function table({ bare, injected }: Readonly<Record<'bare' | 'injected', readonly
       typeof cell === 'string' ? cell.padEnd(30) : `${quantile(cell, 0.5)} [${quantile(cell, 0)}-${quantile(cell, 1)}]`,
     )
   })
-  const lines = [[`ms, n=${rounds}, in turn`.padEnd(30), 'bare', 'injected', 'more, by round'], ...rows]
+  const lines = [[`ms, n=${count}, in turn`.padEnd(30), 'bare', 'injected', 'more, by round'], ...rows]
   return `\n${lines.map(([name, ...cells]) => `${name}${cells.map((cell) => cell.padStart(22)).join('')}`).join('\n')}\n\n`
 }
 

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createWriteStream } from 'node:fs'
+import { childEnvironment } from '../child-environment.ts'
 
 /** One of the product's processes, with its output in a file. */
 export interface DemoProcess {
@@ -11,7 +12,7 @@ export interface DemoProcess {
 }
 
 export function startProcess(name: string, args: readonly string[], logFile: string): DemoProcess {
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env['PATH'] } })
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'], env: childEnvironment() })
   const log = createWriteStream(logFile, { mode: 0o600 })
   child.stdout.pipe(log, { end: false })
   child.stderr.pipe(log, { end: false })

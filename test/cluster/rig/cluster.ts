@@ -21,6 +21,7 @@ import {
   tektonReadiness,
   tektonWebhook,
 } from './tekton.ts'
+import { writeTools } from './tools.ts'
 
 type Built = Readonly<Record<ModuleName, BuiltModule>>
 
@@ -68,7 +69,7 @@ export async function startCluster(
     startTekton(supervisor, built, kube).then(() => say('Tekton ready')),
     containerd.then((socket) => startNode(supervisor, built, kube, socket)).then(() => say('node ready')),
     serveNames(kube),
-    writeKubectl(built),
+    writeTools(built),
     mkdir(temporaryFolder, { recursive: true }),
   ])
   const facts: ClusterFacts = {
@@ -146,13 +147,6 @@ async function answers(url: string): Promise<boolean> {
 async function chmodEtcdData(): Promise<void> {
   await mkdir(controlPlane.etcdData, { recursive: true, mode: 0o700 })
   await chmod(controlPlane.etcdData, 0o700)
-}
-
-// a person's tool: the multi-call binary under the name everybody types
-async function writeKubectl(built: Built): Promise<void> {
-  const file = join(state, 'bin', 'kubectl')
-  await mkdir(join(state, 'bin'), { recursive: true })
-  await writeFile(file, `#!/bin/sh\nexec ${join(built.kube.directory, 'kube')} kubectl "$@"\n`, { mode: 0o755 })
 }
 
 const rbac = 'rbac.authorization.k8s.io'

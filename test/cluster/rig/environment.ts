@@ -2,11 +2,12 @@ import { delimiter, join } from 'node:path'
 import { kubeconfigOf } from './credentials.ts'
 import { factsVariable } from './facts.ts'
 import { factsFile, state } from './places.ts'
+import { toolFolder } from './tools.ts'
 
 /** Temporary files of whoever works inside; they go with the rig. */
 export const temporaryFolder = join(state, 'tmp')
 
-/** What a command inside the rig finds in its environment: the cluster's login, its facts, and kubectl. */
+/** What a command inside the rig finds in its environment: the cluster's login, its facts, kubectl and helm. */
 export function insideEnvironment(): NodeJS.ProcessEnv {
   const { PATH = '' } = process.env
   return {
@@ -14,6 +15,6 @@ export function insideEnvironment(): NodeJS.ProcessEnv {
     KUBECONFIG: kubeconfigOf(state, 'admin'),
     [factsVariable]: factsFile,
     TMPDIR: temporaryFolder,
-    PATH: [join(state, 'bin'), PATH].join(delimiter),
+    PATH: [toolFolder, PATH].join(delimiter),
   }
 }

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { makeSnapshot, startCluster } from './cluster.ts'
 import { follow } from './command.ts'
 import { insideEnvironment } from './environment.ts'
+import type { ImageNames } from './facts.ts'
+import { installCommand } from './install-command.ts'
 import { hostAddress, repository, state } from './places.ts'
 import type { Plan } from './plan.ts'
 import { fail, say } from './progress.ts'
@@ -19,11 +21,11 @@ async function main(): Promise<number> {
   const supervisor = new Supervisor()
   await startCluster(supervisor, plan)
   say(`cluster ready after ${((performance.now() - began) / 1000).toFixed(1)} s`)
-  const work = plan.command ? follow(plan.command, { cwd: repository, env: insideEnvironment() }) : stay()
+  const work = plan.command ? follow(plan.command, { cwd: repository, env: insideEnvironment() }) : stay(plan.images)
   return Promise.race([work, supervisor.ended])
 }
 
-function stay(): Promise<number> {
+function stay(images: ImageNames): Promise<number> {
   process.stdout.write(`
 A Kubernetes cluster with Tekton is running. It ends with Ctrl-C, and nothing of it stays.
 
@@ -34,9 +36,13 @@ A Kubernetes cluster with Tekton is running. It ends with Ctrl-C, and nothing of
 
 Next, in another terminal:
 
-  npm run cluster:enter                              a shell inside, with kubectl and KUBECONFIG
+  npm run cluster:enter                              a shell inside, with kubectl, helm and KUBECONFIG
   npm run cluster:enter -- kubectl get pods -A       one command inside
   npm run test:cluster                               the tests, on this cluster instead of a fresh one
+
+Inside, this installs the product from here, and again after an edit of the chart:
+
+  ${installCommand(images)}
 `)
   return new Promise((resolve) => {
     // a listener alone does not keep the process alive
