@@ -4,6 +4,7 @@ import { rfc3339 } from '../core/clock.ts'
 import { tokenTypes } from '../core/oauth/vocabulary.ts'
 import type { Problem } from '../core/problem.ts'
 import type { Authorization } from './approvals/authorize-run.ts'
+import { NotApproved } from './approvals/pending.ts'
 import { describeExplanation, type Explanation } from './explanation.ts'
 import type { Grant, IssuedToken } from './providers/provider.ts'
 
@@ -106,8 +107,15 @@ export function problemAnswer(problem: Problem, exchangeId?: string): Answer {
       error: oauth,
       error_description: problem.mend,
       ...(exchangeId !== undefined && { exchange_id: exchangeId }),
+      ...(problem instanceof NotApproved && asked(problem)),
     }),
   }
+}
+
+/** @see RFC 8628 §3.5 */
+function asked({ reason, asked: { approval, intervalSeconds, expiresInSeconds } }: NotApproved) {
+  const isOpen = reason === 'approval_pending' || reason === 'approval_slow_down'
+  return { approval, ...(isOpen && { interval: intervalSeconds, expires_in: expiresInSeconds }) }
 }
 
 /** @see RFC 6749 §5.2; RFC 7523 §3.1 asks for `invalid_grant` where RFC 8693 §2.2.2 asks for `invalid_request` */

@@ -7,7 +7,10 @@ import type { TokenReviewResult } from '../core/io/kube/api.ts'
 import type { Problem } from '../core/problem.ts'
 import { createRateLimit } from '../core/rate-limit.ts'
 import { createNameAgents } from './agents.ts'
+import { createApprove } from './approvals/approve.ts'
+import type { AskedCluster } from './approvals/asked-cluster.ts'
 import { authorizeRun } from './approvals/authorize-run.ts'
+import { pollIntervalSeconds } from './approvals/pending.ts'
 import { createSettle } from './approvals/settle.ts'
 import type { GrantBook } from './audit/grant-book.ts'
 import { createCallerDoor } from './caller-door.ts'
@@ -24,9 +27,11 @@ import { createIssue, providerTraits } from './issue.ts'
 import { createIntrospect } from './issuer/introspect.ts'
 import type { Issuer } from './issuer/issuer.ts'
 import { createRevoke } from './issuer/revoke.ts'
+import type { Known } from './known.ts'
 import { createLiveRunsEndpoint } from './live-runs.ts'
 import type { BrokerMetrics } from './metrics.ts'
 import { createObserve } from './observe.ts'
+import { entryFor } from './records.ts'
 import { createIdentifyRequester } from './requester.ts'
 import { createRevocationEndpoint } from './revocation.ts'
 import { createRunEndEndpoint } from './run-end.ts'
@@ -34,6 +39,8 @@ import { createRunEndEndpoint } from './run-end.ts'
 export interface AppParts {
   readonly config: BrokerConfig
   readonly clusters: readonly Cluster[]
+  /** Where people are asked, by the name of the cluster. */
+  readonly asked: ReadonlyMap<string, AskedCluster>
   readonly issuer: Issuer
   readonly journal: AuditJournal
   readonly book: GrantBook
@@ -48,6 +55,8 @@ export interface AppParts {
 const reviewCacheMs = 10_000
 const maxCachedReviews = 10_000
 const maxRateKeys = 20_000
+/** Whoever begins to wait, or was woken, may ask a few times in a row. */
+const pollBurst = 4
 
 /** Joins the rooms of the broker into its token listener. Nothing here decides anything. */
 export function createApp(parts: AppParts): RequestListener {
@@ -61,6 +70,12 @@ export function createApp(parts: AppParts): RequestListener {
   })
   const rate = (perSecond: number, burst: number) => createRateLimit({ perSecond, burst, maxKeys: maxRateKeys, clock })
   const settle = createSettle({ book, clock })
+  const approve = createApprove({
+    book,
+    clusters: parts.asked,
+    isWithinPollRate: rate(1 / pollIntervalSeconds, pollBurst),
+    clock,
+  })
   const onError = (problem: Problem) => {
     if (problem.row.outcome === 'failed') log.error({ err: problem, reason: problem.reason }, 'request failed')
   }
@@ -84,6 +99,16 @@ export function createApp(parts: AppParts): RequestListener {
       verify: createIdentifyRequester({ verify, controller, ...rates }),
       proveActor: ({ workload }, peerAddress, signal) => proveController(workload, peerAddress, signal),
       gather: async (...asked) => nameAgents(await gather(...asked)),
+      approve: (allowance, known, into, signal) =>
+        approve(
+          {
+            allowance,
+            into,
+            poller: pollerOf(known),
+            recordRequest: (question) => journal.append(entryFor(known, { kind: 'asked', question }, clock())),
+          },
+          signal,
+        ),
       settle: (exchangeId, allowance, { workload }, into) =>
         settle({
           exchangeId,
@@ -122,6 +147,7 @@ export function createApp(parts: AppParts): RequestListener {
         kubes,
         book,
         journal,
+        closed: ({ cluster, ...ref }) => parts.asked.get(cluster)?.approvals.touch(ref),
         clock,
       }),
     ),
@@ -130,4 +156,10 @@ export function createApp(parts: AppParts): RequestListener {
     onError,
     requestTimeoutMs: limits.requestTimeoutMs,
   })
+}
+
+/** The pod, or the CustomRun, that waits. */
+function pollerOf({ requester }: Known): string {
+  if (requester?.kind === 'customrun') return requester.reference.uid
+  return requester?.workload.pod.uid ?? ''
 }

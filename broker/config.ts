@@ -54,6 +54,11 @@ const cluster = z.strictObject({
     .enum(['token-review', 'none'])
     .default('token-review')
     .describe('none: the API server is not asked whether the pod still exists; records say so.'),
+  approvalPolicy: name
+    .default('tokenbroker-approvals')
+    .describe(
+      'ValidatingAdmissionPolicy, and binding of the same name, that holds decisions about approvals against who makes them. Nobody is asked where it is not in force.',
+    ),
 })
 
 const caller = z.strictObject({

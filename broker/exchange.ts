@@ -29,6 +29,8 @@ export interface ExchangeSteps {
     peerAddress: string | undefined,
     signal: AbortSignal,
   ): Promise<Gathered>
+  /** Resolves where the people who have to say yes did, or nobody has to. @throws Problem `approval_*` */
+  approve(allowance: Allowance, known: Known, into: Gathered['into'], signal: AbortSignal): Promise<void>
   /** The right to one token. @throws Problem */
   settle(exchangeId: string, allowance: Allowance, requester: Requester, into: Gathered['into']): Grant
   authorize(allowance: Allowance, gathered: Gathered): Authorization
@@ -47,7 +49,7 @@ export interface ExchangeSteps {
 export type Exchange = (incoming: Incoming, signal: AbortSignal) => Promise<Answer>
 
 /**
- * One exchange: parse → verify → gather → evaluate → settle → issue → record → answer.
+ * One exchange: parse → verify → gather → evaluate → approve → settle → issue → record → answer.
  *
  * @see docs/architecture.md#one-exchange
  */
@@ -66,6 +68,7 @@ export function createExchange(steps: ExchangeSteps): Exchange {
         return await recordAndAnswer(steps, known, explained(known, known.gathered, known.requester))
       }
       known.allowance = decide(known.gathered, known.requester)
+      await steps.approve(known.allowance, known, known.gathered.into, signal)
       const outcome = await conclude(steps, known, known.allowance, known.requester, known.gathered, signal)
       return await recordAndAnswer(steps, known, outcome)
     } catch (cause) {
@@ -117,9 +120,19 @@ function record(steps: ExchangeSteps, known: Known, what: Recordable): Promise<R
   return steps.record(entryFor(known, what, steps.clock()))
 }
 
-/** Reasons that are counted instead of recorded one by one, so that nobody fills the disk from outside. */
+/**
+ * Reasons that are counted instead of recorded one by one, so that nobody fills the disk from outside. Who waits for
+ * people asks again and again; that they were asked, and what they said, has records of its own.
+ */
+const countedReasons: readonly ProblemReason[] = [
+  'rate_limited',
+  'audit_unavailable',
+  'approval_pending',
+  'approval_slow_down',
+]
+
 function isCounted(known: Known, problem: Problem): boolean {
-  return known.requester === undefined || problem.reason === 'rate_limited' || problem.reason === 'audit_unavailable'
+  return known.requester === undefined || countedReasons.includes(problem.reason)
 }
 
 async function refuse(steps: ExchangeSteps, known: Known, problem: Problem): Promise<Answer> {

@@ -7,6 +7,8 @@ import type { AgentFacts, Allowance, Policy, Provider, ScopeAccess } from '../co
 import { Refused, trialVerdict } from '../core/policy/evaluate.ts'
 import type { Problem } from '../core/problem.ts'
 import type { Authorization } from './approvals/authorize-run.ts'
+import type { Question } from './approvals/question.ts'
+import { describeQuestion } from './approvals/verdict-entry.ts'
 import type { Explanation } from './explanation.ts'
 import type { Known } from './known.ts'
 import type { Grant, IssuedToken } from './providers/provider.ts'
@@ -17,6 +19,7 @@ export type Recordable =
   | { readonly kind: 'granted'; readonly grant: Grant; readonly issued: IssuedToken }
   | { readonly kind: 'authorized'; readonly authorization: Authorization }
   | { readonly kind: 'explained'; readonly explanation: Explanation }
+  | { readonly kind: 'asked'; readonly question: Question }
   | { readonly kind: 'refused'; readonly problem: Problem }
 
 /** One request as an entry of the audit stream: pure, and the only place that decides what is written of it. */
@@ -28,6 +31,7 @@ export function entryFor(known: Known, what: Recordable, now: Date): AuditEntry 
 /** A question what would happen is nothing that happened, however it is answered. */
 function typeOf({ incoming }: Known, what: Recordable): AuditType {
   if (incoming.door === 'explain' || what.kind === 'explained') return 'dev.tokenbroker.explain.v1'
+  if (what.kind === 'asked') return 'dev.tokenbroker.approval.requested.v1'
   return `dev.tokenbroker.exchange.${what.kind === 'refused' ? what.problem.row.outcome : what.kind}.v1`
 }
 
@@ -63,6 +67,8 @@ function outcomeOf(known: Known, what: Recordable): Pick<AuditData, 'outcome' | 
       return { outcome: 'authorized', reason: 'authorized', ...describeAuthorization(known, what.authorization) }
     case 'explained':
       return describeExplanation(what.explanation)
+    case 'asked':
+      return { outcome: 'info', reason: 'approval_requested', ...describeAsked(known, what.question) }
     case 'refused':
       return describeRefusal(what.problem)
   }
@@ -160,6 +166,17 @@ function describeAuthorization(known: Known, authorization: Authorization): Part
 function describeExplanation({ decision, refusal }: Explanation): Pick<AuditData, 'outcome' | 'reason'> {
   const told = refusal === undefined ? {} : describeRefusal(refusal)
   return { ...told, outcome: 'info', reason: decision === 'deny' ? 'would_deny' : 'would_grant' }
+}
+
+function describeAsked(known: Known, question: Question): Partial<AuditData> {
+  const { request } = question.spec
+  return {
+    authorization_digest: request.digest,
+    authorization_expires_at: rfc3339(question.authorizationEndsAt),
+    authorization_ttl_seconds: request.ttlSeconds,
+    approval: describeQuestion(question),
+    request: { ...describeRequest(known), audience: request.audience, scope: request.scopes },
+  }
 }
 
 function describeRefusal(problem: Problem): Pick<AuditData, 'outcome' | 'reason'> & Partial<AuditData> {

@@ -6,7 +6,8 @@ import type { KubeClient } from '../core/io/kube/api.ts'
 import { parseForm } from '../core/oauth/form.ts'
 import { Problem } from '../core/problem.ts'
 import { jsonAnswer } from './answer.ts'
-import type { GrantBook, LiveGrant } from './audit/grant-book.ts'
+import { verdictEntry } from './approvals/verdict-entry.ts'
+import type { ApprovalFate, GrantBook, LiveGrant } from './audit/grant-book.ts'
 import type { ServeCaller } from './caller-door.ts'
 import { type ProveController, requireController } from './controller.ts'
 import { describeWorkload } from './records.ts'
@@ -19,6 +20,8 @@ interface Deps {
   readonly kubes: ReadonlyMap<string, KubeClient>
   readonly book: GrantBook
   readonly journal: AuditJournal
+  /** Told of each question to people that the end closed. */
+  readonly closed: (approval: ApprovalFate) => void
   readonly clock: Clock
 }
 
@@ -38,7 +41,14 @@ const maxNamedTokens = 256
  * `POST /runs/end`, for the controller: withdraws everything that was granted to a run. The broker reads the run again,
  * so a run that goes on cannot be ended by report. Asking twice, or twice at once, changes nothing.
  */
-export function createRunEndEndpoint({ proveController, kubes, book, journal, clock }: Deps): ServeCaller {
+export function createRunEndEndpoint({
+  proveController,
+  kubes,
+  book,
+  journal,
+  closed: tell,
+  clock,
+}: Deps): ServeCaller {
   const ending = new Map<string, Promise<number>>()
 
   /** @returns how many tokens were withdrawn */
@@ -48,8 +58,11 @@ export function createRunEndEndpoint({ proveController, kubes, book, journal, cl
     const closed = book.authorizationsOfRun(key).length
     const reason = what.by === undefined ? 'run_ended' : 'revoked_by_person'
     const revoked = live.map((grant) => revokedEntry(grant, { ...what, reason, door: 'runs-end' }))
+    const open = book.approvalsOfRun(key).filter(({ verdict }) => verdict === 'open')
+    const overtaken = open.map((fate) => verdictEntry(fate, 'closed', now))
     // The end comes last, so that a death in between leaves a run whose end is still to be told.
-    await Promise.all([...revoked, endedEntry(what, live, closed)].map((entry) => journal.append(entry)))
+    await Promise.all([...revoked, ...overtaken, endedEntry(what, live, closed)].map((entry) => journal.append(entry)))
+    open.forEach(tell)
     return live.length
   }
 

@@ -10,7 +10,9 @@ import { StartError } from '../core/io/start-error.ts'
 import { systemDelay } from '../core/io/system.ts'
 import { createUuidV7 } from '../core/io/uuid.ts'
 import { createApp } from './app.ts'
+import { type AskedCluster, createAskedCluster } from './approvals/asked-cluster.ts'
 import { systemAlarm } from './audit/alarm.ts'
+import type { GrantBook } from './audit/grant-book.ts'
 import { type Journal, openJournal } from './audit/journal.ts'
 import { createMemoryJournal } from './audit/memory-journal.ts'
 import { createGrantBook } from './audit/project-grants.ts'
@@ -64,9 +66,23 @@ export async function startBroker(deps: Deps): Promise<void> {
   const suppressor = createSuppressor({ journal, clock, alarm: systemAlarm, log, subject: config.name })
   const metrics = createBrokerMetrics({ version })
   const clusters = await connectClusters(deps, events)
+  const asked = askedClusters(deps, clusters, { journal, book })
   const countRefusal = createCountRefusal({ suppress: suppressor.note, meter: metrics.counted })
-  const tokenApp = createApp({ config, clusters, issuer, journal, book, countRefusal, metrics, log, clock, newId })
+  const tokenApp = createApp({
+    config,
+    clusters,
+    asked,
+    issuer,
+    journal,
+    book,
+    countRefusal,
+    metrics,
+    log,
+    clock,
+    newId,
+  })
   for (const { policies } of clusters) policies.start()
+  for (const { approvals } of asked.values()) approvals.start()
   await journal.append(lifeCycle('started', config.name, clock()))
   void keepHouse({ keys, books: [book, events], clock, delay: systemDelay, log }, shutdown.signal)
 
@@ -74,7 +90,7 @@ export async function startBroker(deps: Deps): Promise<void> {
   const onError = (err: unknown) => log.error({ err }, 'listener failed')
   const metricsApp = createMetricsApp({
     notLive: () => notLive(journal),
-    notReady: () => notReady(journal, clusters, shutdown.signal),
+    notReady: () => notReady(journal, clusters, asked, shutdown.signal),
     metrics: async () => {
       metrics.auditHealth(journal.health())
       return { contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }
@@ -102,6 +118,7 @@ export async function startBroker(deps: Deps): Promise<void> {
   })
   shutdown.onShutdown('clusters', async (deadline) => {
     await Promise.all(clusters.map(({ policies }) => policies.stop(deadline)))
+    await Promise.all([...asked.values()].map(({ approvals }) => approvals.stop(deadline)))
     await Promise.all(clusters.map(({ kube }) => kube.close()))
   })
   shutdown.onShutdown('audit', async (deadline) => {
@@ -158,6 +175,22 @@ async function connectClusters(
   return clusters
 }
 
+function askedClusters(
+  { config, clock, log }: Deps,
+  clusters: readonly Cluster[],
+  { journal, book }: { readonly journal: Journal; readonly book: GrantBook },
+): ReadonlyMap<string, AskedCluster> {
+  const kubes = new Map(clusters.map(({ trusted, kube }) => [trusted.name, kube]))
+  return new Map(
+    config.clusters.flatMap(({ name, approvalPolicy: policyName }) => {
+      const kube = kubes.get(name)
+      if (kube === undefined) return []
+      const deps = { cluster: name, policyName, kube, journal, book, clock, log: log.child({ cluster: name }) }
+      return [[name, createAskedCluster(deps)] as const]
+    }),
+  )
+}
+
 /** What the configuration says was looked at when it was read; what API servers say could not be. */
 function requireDistinct(clusters: readonly Cluster[]): void {
   if (new Set(clusters.map(({ trusted }) => trusted.issuer)).size === clusters.length) return
@@ -184,7 +217,12 @@ function notLive(journal: Journal): readonly string[] {
   return journal.health().reason === 'failed' ? ['the audit journal has failed'] : []
 }
 
-function notReady(journal: Journal, clusters: readonly Cluster[], stopping: AbortSignal): readonly string[] {
+function notReady(
+  journal: Journal,
+  clusters: readonly Cluster[],
+  asked: ReadonlyMap<string, AskedCluster>,
+  stopping: AbortSignal,
+): readonly string[] {
   const { isWritable, reason } = journal.health()
   return [
     ...(stopping.aborted ? ['stopping'] : []),
@@ -193,7 +231,10 @@ function notReady(journal: Journal, clusters: readonly Cluster[], stopping: Abor
       .filter(({ policies }) => !policies.isSynced())
       .map(({ trusted }) => `the policies of cluster ${trusted.name} have not been listed yet`),
     ...clusters
-      .map(({ trusted, refusals }) => ({ name: trusted.name, refused: refusals().join(', ') }))
+      .map(({ trusted: { name }, refusals }) => {
+        const refused = [...refusals(), ...(asked.get(name)?.approvals.refusals() ?? [])]
+        return { name, refused: refused.join(', ') }
+      })
       .filter(({ refused }) => refused !== '')
       .map(
         ({ name, refused }) => `cluster ${name} refuses the broker ${refused}: apply and bind charts/rbac/broker.yaml`,

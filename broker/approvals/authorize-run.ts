@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { canonicalJson } from '../../core/audit/canonical-json.ts'
 import type { Clock } from '../../core/clock.ts'
+import { runObject } from '../../core/identity/run.ts'
 import type { Allowance } from '../../core/policy/allowance.ts'
 import { Problem } from '../../core/problem.ts'
 
@@ -32,29 +33,51 @@ export function authorizeRun(
   into: readonly IntoTask[],
   { id, clock }: { readonly id: string; readonly clock: Clock },
 ): Authorization {
-  const runUid = allowance.run.pipelineRun?.uid ?? allowance.run.taskRun?.uid
-  if (runUid === undefined) {
-    throw new Problem('parameter_invalid', { mend: 'Only a run can be authorised: this pod belongs to none' })
+  return {
+    id,
+    digest: authorizationDigest(allowance, into),
+    allowance,
+    into: sortedTasks(into),
+    expiresAt: endOfAuthorization(allowance, clock()),
   }
-  const tasks = [...into].sort((a, b) => (a.task < b.task ? -1 : 1))
+}
+
+/**
+ * Hex SHA-256 of what is allowed to a run: another run, another generation of the policy, one more scope or task is
+ * another authorisation.
+ *
+ * @throws Problem `parameter_invalid` as {@link authorizeRun}
+ */
+export function authorizationDigest(allowance: Allowance, into: readonly IntoTask[]): string {
   const { subject, policy, provider } = allowance
   const covered = {
     audience: allowance.audience,
     cluster: subject.cluster,
-    into: tasks.map(({ task, serviceAccount }) => ({ service_account: serviceAccount, task })),
+    into: sortedTasks(into).map(({ task, serviceAccount }) => ({ service_account: serviceAccount, task })),
     namespace: subject.namespace,
     policy_generation: policy.generation,
     policy_uid: policy.uid,
     provider: provider.name,
-    run_uid: runUid,
+    run_uid: requiredRun(allowance).uid,
     scope: allowance.scopes,
+    service_accounts: [...subject.serviceAccounts].sort(),
     ttl_seconds: allowance.ttlSeconds,
   }
-  return {
-    id,
-    digest: createHash('sha256').update(canonicalJson(covered)).digest('hex'),
-    allowance,
-    into: tasks,
-    expiresAt: allowance.run.deadline ?? new Date(clock().getTime() + defaultRunSeconds * 1000),
-  }
+  return createHash('sha256').update(canonicalJson(covered)).digest('hex')
+}
+
+/** With the deadline of the run, where it has one. */
+export function endOfAuthorization({ run }: Allowance, now: Date): Date {
+  return run.deadline ?? new Date(now.getTime() + defaultRunSeconds * 1000)
+}
+
+/** @throws Problem `parameter_invalid` for a pod that no run made */
+export function requiredRun({ run }: Allowance): NonNullable<ReturnType<typeof runObject>> {
+  const object = runObject(run)
+  if (object !== undefined) return object
+  throw new Problem('parameter_invalid', { mend: 'Only a run can be authorised: this pod belongs to none' })
+}
+
+export function sortedTasks(into: readonly IntoTask[]): readonly IntoTask[] {
+  return [...into].sort((a, b) => (a.task < b.task ? -1 : 1))
 }

@@ -38,6 +38,22 @@ export interface RunAuthorization {
   readonly expiresAt: Date
 }
 
+/** What became of one question to people; the first word that ends it stays. */
+export interface ApprovalFate {
+  /** Of the TokenApproval. */
+  readonly name: string
+  readonly digest: string
+  readonly cluster: string
+  readonly namespace: string
+  /** `runKey` of the run that it is about. */
+  readonly run: string
+  readonly verdict: 'open' | 'approved' | 'rejected' | 'expired' | 'closed'
+  /** When the question is over. */
+  readonly askedUntil: Date
+  /** When the answer is forgotten. */
+  readonly expiresAt: Date
+}
+
 /** What was granted and withdrawn, as a projection of the journal: rebuilt from it at start, never stored elsewhere. */
 export interface GrantBook {
   /** Takes one durable record; in journal order, at recovery and after each append. */
@@ -49,6 +65,9 @@ export interface GrantBook {
   /** Runs of a cluster that hold a grant or an authorisation, in the order in which they came to it. */
   liveRuns(after: number, cluster: string, limit: number): readonly NumberedRun[]
   authorizationsOfRun(run: string): readonly RunAuthorization[]
+  /** By the name of its TokenApproval. */
+  approval(name: string): ApprovalFate | undefined
+  approvalsOfRun(run: string): readonly ApprovalFate[]
   /** Forgets what expired before `now`; ended runs are kept for the longest life a token can have. */
   sweep(now: Date): void
 }

@@ -1,10 +1,10 @@
 import type { AuditRecord } from '../../core/audit/event.ts'
 import type { Clock } from '../../core/clock.ts'
 import { createExpiringByRun } from './expiring-by-run.ts'
-import type { GrantBook, RunAuthorization } from './grant-book.ts'
+import type { ApprovalFate, GrantBook, RunAuthorization } from './grant-book.ts'
 import { createLiveGrants } from './live-grants.ts'
 import { createLiveRuns } from './live-runs.ts'
-import { readAuthorization, readGrant, runOf } from './read-grant.ts'
+import { readAuthorization, readGrant, readQuestion, readVerdict, runOf } from './read-grant.ts'
 
 interface GrantBookOptions {
   readonly clock: Clock
@@ -19,6 +19,7 @@ const maxAuthorizations = 256
 export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantBookOptions): GrantBook {
   const grants = createLiveGrants()
   const authorizations = createExpiringByRun<RunAuthorization>()
+  const approvals = createExpiringByRun<ApprovalFate>()
   const ended = new Map<string, Date>()
   const live = createLiveRuns()
 
@@ -41,12 +42,29 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
     live.holds(authorization.run, authorization.expiresAt)
   }
 
+  function addQuestion(record: AuditRecord): void {
+    const question = readQuestion(record)
+    if (question === undefined || question.expiresAt <= clock() || ended.has(question.run)) return
+    // What was said once stays, also where the same is asked again.
+    if (approvals.get(question.name) !== undefined) return
+    approvals.put(question.name, question)
+    // So that the end of its run closes it.
+    live.holds(question.run, question.expiresAt)
+  }
+
+  function answer(record: AuditRecord): void {
+    const fate = approvals.get(record.data.approval?.name ?? '')
+    const verdict = readVerdict(record)
+    if (fate?.verdict === 'open' && verdict !== undefined) approvals.put(fate.name, { ...fate, verdict })
+  }
+
   function endRun(record: AuditRecord): void {
     const run = runOf(record)
     if (run === undefined) return
     ended.set(run, new Date(record.time))
     live.ended(run)
     for (const { digest } of authorizations.ofRun(run)) authorizations.remove(digest)
+    for (const { name } of approvals.ofRun(run)) approvals.remove(name)
     for (const { jti } of grants.ofRun(run)) grants.revoke(jti)
   }
 
@@ -54,6 +72,8 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
     apply(record: AuditRecord) {
       if (record.type === 'dev.tokenbroker.exchange.granted.v1') addGrant(record)
       if (record.type === 'dev.tokenbroker.exchange.authorized.v1') addAuthorization(record)
+      if (record.type === 'dev.tokenbroker.approval.requested.v1') addQuestion(record)
+      if (record.data.approval !== undefined) answer(record)
       if (record.type === 'dev.tokenbroker.run.ended.v1') endRun(record)
       for (const jti of record.data.revoked_tokens ?? []) grants.revoke(jti)
     },
@@ -62,10 +82,13 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
     isRunEnded: (run: string) => ended.has(run),
     liveRuns: live.after,
     authorizationsOfRun: (run: string) => authorizations.ofRun(run),
+    approval: (name: string) => approvals.get(name),
+    approvalsOfRun: (run: string) => approvals.ofRun(run),
     sweep(now: Date) {
       grants.sweep(now)
       live.sweep(now)
       authorizations.sweep(now)
+      approvals.sweep(now)
       for (const [run, at] of ended) if (now.getTime() - at.getTime() >= endedRunMs) ended.delete(run)
     },
   })

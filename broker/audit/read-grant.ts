@@ -1,5 +1,6 @@
 import type { AuditRecord } from '../../core/audit/event.ts'
 import { runKey } from '../../core/identity/run.ts'
+import type { ApprovalFate } from './grant-book.ts'
 
 /** The run whose end ends what a record grants, or which the record ends. */
 export function runOf({ subject, data }: AuditRecord): string | undefined {
@@ -58,6 +59,34 @@ export function readAuthorization(record: AuditRecord) {
     audience: request.audience,
     scope: request.scope ?? [],
     into: (data.run?.into ?? []).map(({ task, service_account: serviceAccount }) => ({ task, serviceAccount })),
+  }
+}
+
+/** The question of an `approval.requested` record; `undefined` when it lacks what a question is bound to. */
+export function readQuestion(record: AuditRecord): ApprovalFate | undefined {
+  const { approval, subject, authorization_expires_at: end } = record.data
+  const run = runOf(record)
+  const [askedUntil, expiresAt] = [readTime(approval?.expires_at), readTime(end)]
+  if (approval === undefined || subject === undefined || run === undefined) return undefined
+  if (askedUntil === undefined || expiresAt === undefined) return undefined
+  const { name, digest } = approval
+  const { cluster, namespace } = subject
+  return { name, digest, cluster, namespace, run, verdict: 'open', askedUntil, expiresAt }
+}
+
+/** What an `approval.decided` or `approval.expired` record says of its question. */
+export function readVerdict({ data }: AuditRecord): ApprovalFate['verdict'] | undefined {
+  switch (data.reason) {
+    case 'approved':
+      return 'approved'
+    case 'approval_rejected':
+      return 'rejected'
+    case 'approval_expired':
+      return 'expired'
+    case 'approval_closed':
+      return 'closed'
+    default:
+      return undefined
   }
 }
 

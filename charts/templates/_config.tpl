@@ -9,7 +9,7 @@
     "token" (dict "address" "0.0.0.0" "port" 8443 "tls" $tls)
     "discovery" (dict "address" "0.0.0.0" "port" 8444 "tls" $tls)
     "metrics" (dict "address" "0.0.0.0" "port" 9090))
-  "clusters" (list (dict "name" .Values.cluster.name))
+  "clusters" (list (dict "name" .Values.cluster.name "approvalPolicy" (printf "%s-approvals" $fullname)))
   "controller" (dict
     "namespace" .Release.Namespace
     "serviceAccount" (printf "%s-controller" $fullname)

@@ -58,6 +58,12 @@ const requirement = z.strictObject({
 const decision = z.strictObject({
   by: subjectName.describe('User name of who decides: the requesting user, nobody else.'),
   verdict: z.enum(['Approved', 'Rejected']).describe('One Rejected ends it.'),
+  groups: z
+    .array(subjectName)
+    .max(16)
+    .meta(listSet)
+    .optional()
+    .describe('Groups of the requirements that this person belongs to. Default: of every requirement.'),
   comment: z.string().max(1024).optional().describe('Why.'),
 })
 
@@ -83,10 +89,13 @@ export const tokenApproval = {
   rules: [],
   columns: [
     { name: 'Run', type: 'string', jsonPath: '.spec.request.run.name' },
+    { name: 'Initiator', type: 'string', jsonPath: '.spec.request.initiator.username' },
     { name: 'Policy', type: 'string', jsonPath: '.spec.request.policy.name' },
+    { name: 'Scopes', type: 'string', jsonPath: '.spec.request.scopes' },
     { name: 'State', type: 'string', jsonPath: '.status.conditions[?(@.type=="Decided")].reason' },
     { name: 'Expires', type: 'date', jsonPath: '.spec.expiresAt' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
     { name: 'Audience', type: 'string', jsonPath: '.spec.request.audience', priority: 1 },
+    { name: 'Message', type: 'string', jsonPath: '.status.conditions[?(@.type=="Decided")].message', priority: 1 },
   ],
 } as const satisfies KindDefinition

@@ -1,12 +1,16 @@
 import { appendFile, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { questionOf } from '../../broker/approvals/question.ts'
+import { verdictEntry } from '../../broker/approvals/verdict-entry.ts'
 import { openJournal } from '../../broker/audit/journal.ts'
 import { createSuppressor } from '../../broker/audit/suppress.ts'
 import { createExchange } from '../../broker/exchange.ts'
+import { entryFor } from '../../broker/records.ts'
 import type { AuditEntry, AuditRecord } from '../../core/audit/event.ts'
 import { resources } from '../../core/io/kube/api.ts'
 import { createLog } from '../../core/io/log.ts'
+import type { Allowance } from '../../core/policy/allowance.ts'
 import { version } from '../../core/version.ts'
 import { forms, play } from '../../test/broker/exchange-fixture.ts'
 import { customRunForm, exchangeForm } from '../../test/broker/http/whole-app.ts'
@@ -25,7 +29,8 @@ const log = createLog({ name: 'docs', level: 'silent' })
 export async function exampleRecords(): Promise<readonly AuditRecord[]> {
   const directory = await mkdtemp(join(tmpdir(), 'tokenbroker-docs-'))
   try {
-    const entries = [...(await entriesOfBroker()), ...(await intendedEntries()), ...(await eventEntries())]
+    const parts = [entriesOfBroker(), intendedEntries(), approvalEntries(), eventEntries()]
+    const entries = (await Promise.all(parts)).flat()
     return await recorded(directory, entries)
   } finally {
     await rm(directory, { recursive: true, force: true })
@@ -80,13 +85,37 @@ function stableEntries(
 
 /** No provider of this version calls out, so the exchange is told that one does. */
 async function intendedEntries(): Promise<readonly AuditEntry[]> {
-  const names = ['uid-of-deploy', 'pod-uid', 'sa-uid', 'credential-1'].map(
-    (name, index) => [`"${name}"`, `"00000000-0000-4000-8000-00000000010${index}"`] as const,
-  )
   const { steps, entries } = play({ callsUpstream: () => true })
   await createExchange(steps)({ door: 'token', body: forms.exchange(), peerAddress: '127.0.0.1' }, signal)
-  const intended = entries.filter(({ data }) => data.outcome === 'intended')
-  return intended.map(({ time, ...entry }) => {
+  return withUids(entries.filter(({ data }) => data.outcome === 'intended'))
+}
+
+/** What is recorded of a question: that it was asked, what people said, and of another one that nobody did. */
+async function approvalEntries(): Promise<readonly AuditEntry[]> {
+  const entries: AuditEntry[] = []
+  const { steps } = play({
+    async approve(allowance, known, into) {
+      const needs = [{ groups: ['release-managers'], required: 1, expiresAfterSeconds: 1800, askedBy: 'policy' }]
+      const question = questionOf({ ...allowance, approvals: needs } as unknown as Allowance, into, clock())
+      const { name, cluster, namespace, run, spec, authorizationEndsAt: expiresAt } = question
+      const askedUntil = new Date(spec.expiresAt)
+      const { digest } = spec.request
+      const fate = { name, cluster, namespace, run, digest, verdict: 'open', askedUntil, expiresAt } as const
+      const decisions = ['alice', 'bob'].map((by) => ({ by, verdict: 'Approved' as const }))
+      const seen = { uid: stableId(900), spec: { ...spec, decisions } }
+      entries.push(entryFor(known, { kind: 'asked', question }, clock()))
+      entries.push(verdictEntry(fate, 'approved', clock(), seen), verdictEntry(fate, 'expired', askedUntil))
+    },
+  })
+  await createExchange(steps)({ door: 'token', body: forms.exchange(), peerAddress: '127.0.0.1' }, signal)
+  return withUids(entries)
+}
+
+function withUids(entries: readonly AuditEntry[]): readonly AuditEntry[] {
+  const names = ['uid-of-deploy', 'pod-uid', 'sa-uid', 'credential-1'].map(
+    (uid, index) => [`"${uid}"`, `"00000000-0000-4000-8000-00000000010${index}"`] as const,
+  )
+  return entries.map(({ time, ...entry }) => {
     const text = names.reduce((current, [from, to]) => current.replaceAll(from, to), JSON.stringify(entry))
     return { ...JSON.parse(text), time } as AuditEntry
   })

@@ -26,6 +26,18 @@ export const typeTexts: Readonly<Record<AuditType, { readonly when: string; read
     when: 'It was asked what a request would come to (`/explain`, or a TokenExchange with `dry-run`). Nothing was granted.',
     example: 'A pod asks why it gets no scope `deploy:production`.',
   },
+  'dev.tokenbroker.approval.requested.v1': {
+    when: 'People are asked about a run authorisation; nothing was issued.',
+    example: '`approval.requirements` are who has to say yes: the initiator is not proved, so there have to be two.',
+  },
+  'dev.tokenbroker.approval.decided.v1': {
+    when: 'People said yes, as many as have to, or one of them said no.',
+    example: '`approval.decisions` are what admission held against each of them.',
+  },
+  'dev.tokenbroker.approval.expired.v1': {
+    when: 'Nobody decided in time, or the run ended before.',
+    example: '`reason` tells the two apart.',
+  },
   'dev.tokenbroker.token.revoked.v1': {
     when: 'A token was revoked before its end.',
     example: '`exchange_id` is that of the exchange that issued it.',

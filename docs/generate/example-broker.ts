@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { createApp } from '../../broker/app.ts'
+import { createAskedCluster } from '../../broker/approvals/asked-cluster.ts'
 import { createMemoryJournal } from '../../broker/audit/memory-journal.ts'
 import { createGrantBook } from '../../broker/audit/project-grants.ts'
 import { type Cluster, createCluster } from '../../broker/cluster.ts'
@@ -48,9 +49,12 @@ export async function startExampleBroker(): Promise<ExampleBroker> {
   const newId = createUuidV7(clock)
   const book = createGrantBook({ clock })
   const journal = createMemoryJournal({ source: '/tokenbroker', broker: settings, newId, log, onDurable: book.apply })
+  const [{ approvalPolicy: policyName = '' } = {}] = config.clusters
+  const asked = createAskedCluster({ cluster: 'main', policyName, kube: client, book, journal, clock, log })
   const app = createApp({
     config,
     clusters,
+    asked: new Map([[config.clusters[0]?.name ?? '', asked]]),
     issuer: await testIssuer({ access: ['RS256'], federation: ['RS256'] }, { issuerUrl }),
     journal,
     book,

@@ -71,10 +71,13 @@ describe('the broker', () => {
       'get pipelineruns.tekton.dev',
       'get pods.',
       'get taskruns.tekton.dev',
+      // Its own alone, by name.
+      'get validatingadmissionpolicies.admissionregistration.k8s.io',
+      'get validatingadmissionpolicybindings.admissionregistration.k8s.io',
     ])
   })
 
-  it('lists nothing but its own kinds and namespaces, for their labels, and writes nothing but their status', () => {
+  it('lists nothing but its own kinds and the labels of namespaces, writes nothing but their status, and asks people', () => {
     const [broker] = roles.filter(({ metadata }) => metadata.name === 'tokenbroker-broker')
     const all = broker === undefined ? [] : rights(broker)
 
@@ -84,9 +87,11 @@ describe('the broker', () => {
     ])
     expect(all.filter((right) => !/^(get|list|watch) /.test(right)).sort()).toEqual([
       'create subjectaccessreviews.authorization.k8s.io',
+      'create tokenapprovals.tokenbroker.dev',
       'create tokenreviews.authentication.k8s.io',
       'patch clustertokenpolicies/status.tokenbroker.dev',
       'patch clustertokenproviders/status.tokenbroker.dev',
+      'patch tokenapprovals/status.tokenbroker.dev',
       'patch tokenpolicies/status.tokenbroker.dev',
     ])
   })

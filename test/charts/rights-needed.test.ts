@@ -4,6 +4,7 @@ import { accountOf, install } from './installed.ts'
 import {
   type Account,
   admit,
+  askPeople,
   deliverSecret,
   exchange,
   granted,
@@ -37,6 +38,7 @@ it('the chart gives each part every right that it uses, and none that it does no
   await until(() => kube.requests({ verb: 'patch', resource: 'leases' }).length > 1)
 
   await deliverSecret(installed)
+  await askPeople(installed)
 
   // Its cache does not hear of this run, but of the CustomRun.
   kube.faults.next({ verb: 'watch', resource: 'pipelineruns' }, { kind: 'hang' }, 9)

@@ -6,6 +6,7 @@ import { createKubeClient } from '../../core/io/kube/client.ts'
 import { createEventRecorder } from '../../core/io/kube/events.ts'
 import { createLog } from '../../core/io/log.ts'
 import { Secret } from '../../core/secret.ts'
+import { holdDecisions } from '../broker/approvals/hold-decisions.ts'
 import type { FakeKube } from '../fakes/kube/server.ts'
 import type { PlayedTask } from '../fakes/tekton/played-run.ts'
 import { accountOf, type Installed, system } from './installed.ts'
@@ -156,6 +157,32 @@ export async function deliverSecret({ kube, tekton }: Installed): Promise<void> 
   run.finishTask('deploy')
   await run.done()
   await until(() => kube.requests({ verb: 'delete', resource: 'secrets', namespace: 'payments' }).length > 0)
+}
+
+/** A question to people, and what they say, where the chart's admission policy holds them to it. */
+export async function askPeople({ kube, tekton }: Installed): Promise<void> {
+  holdDecisions(kube)
+  const name = 'approved-staging'
+  kube.objects.create({
+    apiVersion: 'tokenbroker.dev/v1alpha1',
+    kind: 'TokenPolicy',
+    metadata: { name, namespace: 'payments' },
+    spec: { audience: 'https://deploy.example.com', scopes: ['deploy:staging'], approval: {} },
+  })
+  const steps = [{ name: 'rollout', image: 'curlimages/curl' }]
+  const tasks = [
+    { name: 'token', taskRef: { apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'TokenExchange', name } },
+    { name: 'deploy', runAfter: ['token'], taskSpec: { steps } },
+  ]
+  const run = tekton.createPipelineRun({ tasks }, { namespace: 'payments', serviceAccount: 'deployer' })
+  await until(() => JSON.stringify(kube.objects.list(resources.tokenApprovals)).includes('"Pending"'))
+  const [approval] = kube.objects.list(resources.tokenApprovals)
+  const decisions = ['alice', 'bob'].map((by) => ({ by, verdict: 'Approved' }))
+  const { namespace, name: asked } = approval?.metadata ?? expect.fail()
+  kube.objects.patch(resources.tokenApprovals, { namespace: namespace ?? '', name: asked }, { spec: { decisions } })
+  await run.task('deploy')
+  run.finishTask('deploy')
+  await run.done()
 }
 
 export async function until(isSo: () => boolean): Promise<void> {

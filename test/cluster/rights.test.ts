@@ -1,7 +1,16 @@
 import { describe, expect, type TestContext, test } from 'vitest'
 import { type KubeObject, type Resource, resources } from '../../core/io/kube/api.ts'
 import { accountOf, install } from '../charts/installed.ts'
-import { admit, deliverSecret, exchange, recordTwice, refusedPod, rightsOf, timesRefused } from '../charts/rights.ts'
+import {
+  admit,
+  askPeople,
+  deliverSecret,
+  exchange,
+  recordTwice,
+  refusedPod,
+  rightsOf,
+  timesRefused,
+} from '../charts/rights.ts'
 import { type Role, type Rule, readRole } from '../charts/role-files.ts'
 import type { FakeKube } from '../fakes/kube/server.ts'
 
@@ -18,9 +27,11 @@ type Milestone =
   | 'Events count what happens again'
   | 'a refused pod is told on its runs'
   | 'Secrets are delivered, renewed and deleted'
+  | 'people are asked, and their answer counts'
 
 const broker = 'the broker is ready, and follows policies'
 const controller = 'the controller is ready, and follows runs'
+const people = 'people are asked, and their answer counts'
 
 /** Every right of the chart, as `<file> <verb> <resource>.<group>`, and what stops when it alone is taken away. */
 const stops: Readonly<Record<string, Milestone>> = {
@@ -44,6 +55,12 @@ const stops: Readonly<Record<string, Milestone>> = {
   'broker.yaml patch tokenpolicies/status.tokenbroker.dev': 'policies say whether they are usable',
   'broker.yaml patch clustertokenpolicies/status.tokenbroker.dev': 'policies say whether they are usable',
   'broker.yaml patch clustertokenproviders/status.tokenbroker.dev': 'policies say whether they are usable',
+  'broker.yaml list tokenapprovals.tokenbroker.dev': broker,
+  'broker.yaml watch tokenapprovals.tokenbroker.dev': broker,
+  'broker.yaml create tokenapprovals.tokenbroker.dev': people,
+  'broker.yaml patch tokenapprovals/status.tokenbroker.dev': people,
+  'broker.yaml get validatingadmissionpolicies.admissionregistration.k8s.io': people,
+  'broker.yaml get validatingadmissionpolicybindings.admissionregistration.k8s.io': people,
   'controller.yaml list customruns.tekton.dev': controller,
   'controller.yaml watch customruns.tekton.dev': controller,
   'controller.yaml list pipelineruns.tekton.dev': controller,
@@ -121,7 +138,10 @@ async function firstStop(right: string): Promise<Milestone | 'nothing'> {
 /** Refusals after which what is retried is taken for one that will not succeed. */
 const patience = 3
 const processes = {
-  broker: { at: broker, watches: ['tokenpolicies', 'clustertokenpolicies', 'clustertokenproviders', 'namespaces'] },
+  broker: {
+    at: broker,
+    watches: ['tokenpolicies', 'clustertokenpolicies', 'clustertokenproviders', 'namespaces', 'tokenapprovals'],
+  },
   controller: { at: controller, watches: ['customruns', 'pipelineruns', 'taskruns', 'pods'] },
   webhook: { at: 'the webhook is ready', watches: [] },
 } as const
@@ -182,6 +202,13 @@ async function story(right: string, context: TestContext): Promise<void> {
 
   run.finishTask('deploy')
   await run.done()
+  if (stops[right] === people) {
+    let isDone = false
+    const answered = askPeople(installed).then(() => {
+      isDone = true
+    })
+    await Promise.race([answered, reach(kube, people, () => isDone, 1)])
+  }
   if (isForSecrets(right)) {
     let isDone = false
     const delivered = deliverSecret(installed).then(() => {

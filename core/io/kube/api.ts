@@ -67,6 +67,19 @@ export const resources = {
   taskRuns: { group: 'tekton.dev', version: 'v1', plural: 'taskruns', isNamespaced: true },
   pipelineRuns: { group: 'tekton.dev', version: 'v1', plural: 'pipelineruns', isNamespaced: true },
   customRuns: { group: 'tekton.dev', version: 'v1beta1', plural: 'customruns', isNamespaced: true },
+  validatingAdmissionPolicies: {
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    plural: 'validatingadmissionpolicies',
+    isNamespaced: false,
+  },
+  validatingAdmissionPolicyBindings: {
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    plural: 'validatingadmissionpolicybindings',
+    isNamespaced: false,
+  },
+  tokenApprovals: { group: 'tokenbroker.dev', version: 'v1alpha1', plural: 'tokenapprovals', isNamespaced: true },
   tokenPolicies: { group: 'tokenbroker.dev', version: 'v1alpha1', plural: 'tokenpolicies', isNamespaced: true },
   clusterTokenPolicies: {
     group: 'tokenbroker.dev',
@@ -172,6 +185,8 @@ export interface KubeClient {
     signal: AbortSignal,
   ): AsyncIterable<WatchEvent<T>>
   create<T extends KubeObject>(resource: Resource, object: object, signal: AbortSignal): Promise<T>
+  /** What `create` would come to (server-side dry run): throws as it would, and writes nothing. */
+  wouldCreate(resource: Resource, object: object, signal: AbortSignal): Promise<void>
   patch<T extends KubeObject>(
     resource: Resource,
     ref: ObjectRef,

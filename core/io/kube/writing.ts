@@ -11,12 +11,18 @@ const contentTypes = {
 } as const satisfies Record<PatchOptions['type'], string>
 
 /** The methods that change objects. `delete` of what is gone succeeds; `apply` takes fields over from others (`force`). */
-export function createWriting(transport: Transport): Pick<KubeClient, 'create' | 'patch' | 'delete'> {
+export function createWriting(transport: Transport): Pick<KubeClient, 'create' | 'wouldCreate' | 'patch' | 'delete'> {
   return {
     async create<T extends KubeObject>(resource: Resource, object: object, signal: AbortSignal): Promise<T> {
       const path = collectionPath(resource, namespaceOf(resource, object))
       const call = { method: 'POST', path, body: JSON.stringify(object), isRead: false, ...objectLimits } as const
       return asObject<T>(await transport.call(call, signal), path)
+    },
+
+    async wouldCreate(resource: Resource, object: object, signal: AbortSignal): Promise<void> {
+      const path = collectionPath(resource, namespaceOf(resource, object))
+      const call = { method: 'POST', path, query: 'dryRun=All', isRead: false, ...objectLimits } as const
+      await transport.call({ ...call, body: JSON.stringify(object) }, signal)
     },
 
     async patch<T extends KubeObject>(

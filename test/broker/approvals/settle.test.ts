@@ -26,6 +26,8 @@ function settle(
     grant: () => undefined,
     grantsOfRun: () => [],
     sweep: () => undefined,
+    approval: () => undefined,
+    approvalsOfRun: () => [],
     isRunEnded: (name: string) => endedRuns.includes(name),
     liveRuns: () => [],
     authorizationsOfRun: (name: string) => authorizations.filter((one) => one.run === name),

@@ -1,5 +1,6 @@
 import { vi } from 'vitest'
 import { createApp } from '../../../broker/app.ts'
+import { createAskedCluster } from '../../../broker/approvals/asked-cluster.ts'
 import type { GrantBook } from '../../../broker/audit/grant-book.ts'
 import type { Journal } from '../../../broker/audit/journal.ts'
 import { createMemoryJournal } from '../../../broker/audit/memory-journal.ts'
@@ -80,9 +81,19 @@ export async function startBroker({
     log,
     onDurable: book.apply,
   })
+  const asked = createAskedCluster({
+    cluster: entry.name,
+    policyName: entry.approvalPolicy,
+    kube: client,
+    book,
+    journal,
+    clock,
+    log,
+  })
   const app = createApp({
     config,
     clusters: [cluster],
+    asked: new Map([[entry.name, asked]]),
     issuer: await testIssuer(fastAlgorithms, { issuerUrl }),
     journal,
     book,
@@ -99,7 +110,11 @@ export async function startBroker({
   const server = await startServer(app, { address: '127.0.0.1', port: 0 })
   if (syncs) {
     cluster.policies.start()
-    await vi.waitUntil(() => cluster.policies.isSynced() && cluster.policies.policies(namespace).length > 0)
+    asked.approvals.start()
+    await vi.waitUntil(
+      () =>
+        asked.approvals.isSynced() && cluster.policies.isSynced() && cluster.policies.policies(namespace).length > 0,
+    )
   }
   return {
     world,
@@ -126,6 +141,7 @@ export async function startBroker({
     async [Symbol.asyncDispose]() {
       await server.close(100)
       await cluster.policies.stop(AbortSignal.timeout(1000))
+      await asked.approvals.stop(AbortSignal.timeout(1000))
       await world[Symbol.asyncDispose]()
     },
   }

@@ -5,6 +5,7 @@ import { approvalRule, requirementApprovalRule, requirementRule, selectorRule } 
 import type { KubeObject } from '../../../core/io/kube/api.ts'
 import type { Admission } from './admission-request.ts'
 import { listAt } from './json.ts'
+import { builtin } from './resources.ts'
 import { type FieldError, invalid } from './status.ts'
 
 /** What each CEL rule of the CRDs says, by its text; a test holds this table against `core/crd/kinds.ts`. */
@@ -72,8 +73,16 @@ function brokenRules(kind: KindDefinition, spec: unknown): readonly FieldError[]
   return broken.map(({ message, fieldPath: path }) => ({ field: `spec${path}`, message: `Invalid value: ${message}` }))
 }
 
+/** The one rule of the chart's admission policy that the broker tries; it holds where the policy is there. */
+function refuseBornDecided(object: KubeObject, resource: Admission['resource'], storage: Admission['storage']): void {
+  const [binding] = storage.list(builtin('validatingadmissionpolicybindings'), undefined)
+  if (binding === undefined || listAt(object.spec, 'decisions').length === 0) return
+  const field = { field: 'spec.decisions', message: 'Invalid value: a TokenApproval is born without decisions' }
+  throw invalid(resource, object.metadata.name, [field])
+}
+
 /** Holds our own kinds against the schemas their CRDs are generated from: unknown fields are refused, defaults filled in. */
-export function admitOwnKind({ resource, object }: Admission): KubeObject {
+export function admitOwnKind({ resource, object, current, storage }: Admission): KubeObject {
   const kind: KindDefinition | undefined = kinds.find((candidate) => candidate.plural === resource.plural)
   if (kind === undefined) throw new TypeError(`no kind definition for ${resource.plural}`)
   const { apiVersion, kind: name, metadata, spec, status, ...others } = object
@@ -89,5 +98,6 @@ export function admitOwnKind({ resource, object }: Admission): KubeObject {
   }
   if (errors.length === 0) errors.push(...brokenRules(kind, admitted.spec))
   if (errors.length > 0) throw invalid(resource, metadata.name, errors)
+  if (current === undefined && resource.plural === 'tokenapprovals') refuseBornDecided(admitted, resource, storage)
   return admitted
 }

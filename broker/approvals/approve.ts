@@ -1,0 +1,157 @@
+import { isDeepStrictEqual } from 'node:util'
+import type { Clock } from '../../core/clock.ts'
+import { KubeError, resources } from '../../core/io/kube/api.ts'
+import { kubeProblem } from '../../core/io/kube/refusal.ts'
+import type { Allowance } from '../../core/policy/allowance.ts'
+import { Problem } from '../../core/problem.ts'
+import type { RateLimit } from '../../core/rate-limit.ts'
+import type { ApprovalFate, GrantBook } from '../audit/grant-book.ts'
+import type { AskedCluster } from './asked-cluster.ts'
+import type { IntoTask } from './authorize-run.ts'
+import { NotApproved, pollIntervalSeconds } from './pending.ts'
+import { approvalName, approvalObject, type Question, questionOf } from './question.ts'
+import type { SeenApproval } from './seen-approval.ts'
+import { covers } from './settle.ts'
+import { waitingFor } from './show-approval.ts'
+
+interface Deps {
+  readonly book: Pick<GrantBook, 'approval' | 'approvalsOfRun' | 'authorizationsOfRun' | 'isRunEnded'>
+  readonly clusters: ReadonlyMap<string, AskedCluster>
+  readonly isWithinPollRate: RateLimit
+  readonly clock: Clock
+}
+
+export interface ApproveInput {
+  readonly allowance: Allowance
+  readonly into: readonly IntoTask[]
+  /** Who asks, for the pace of its polls. */
+  readonly poller: string
+  /** Records that people are asked; resolves when that is durable. */
+  readonly recordRequest: (question: Question) => Promise<unknown>
+}
+
+/** Resolves where nobody has to say yes, or those who have to did. @throws NotApproved; Problem */
+export type Approve = (input: ApproveInput, signal: AbortSignal) => Promise<void>
+
+/** No run needs more answers at once. */
+const maxOpenOfRun = 64
+
+/**
+ * Asks people once for each run authorisation. What they approved holds until the run ends, for the tasks that it goes
+ * into and for no others.
+ *
+ * @see docs/guides/approvals.md
+ */
+export function createApprove({ book, clusters, isWithinPollRate, clock }: Deps): Approve {
+  const asking = new Map<string, Promise<void>>()
+
+  return async function approve({ allowance, into, poller, recordRequest }, signal) {
+    if (allowance.approvals.length === 0) return
+    const question = questionOf(allowance, into, clock())
+    if (book.isRunEnded(question.run)) throw new Problem('run_ended', { detail: 'the end of the run was recorded' })
+    if (isUnderApproved(question, allowance, into)) return
+    const cluster = clusters.get(question.cluster)
+    if (!cluster?.approvals.isSynced()) {
+      throw new Problem('kubernetes_unavailable', { detail: 'approvals have not been listed yet' })
+    }
+    const fate = await answerTo(question, cluster, signal)
+    if (fate !== undefined) return conclude(fate, question, cluster, poller)
+    await ask(question, cluster, recordRequest, signal)
+    throw pending('approval_pending', question, new Date(question.spec.expiresAt))
+  }
+
+  /** A wider authorisation of this run that people approved, asked about with the same requirements. */
+  function isUnderApproved({ run, spec }: Question, allowance: Allowance, into: readonly IntoTask[]): boolean {
+    const { policy } = spec.request
+    return book.authorizationsOfRun(run).some((one) => {
+      if (!covers(one, allowance, into)) return false
+      return book.approval(approvalName(policy.name, one.digest, spec.requirements))?.verdict === 'approved'
+    })
+  }
+
+  async function answerTo({ name, namespace }: Question, { approvals }: AskedCluster, signal: AbortSignal) {
+    const fate = book.approval(name)
+    return fate?.verdict === 'open' ? await approvals.settle(name, approvals.get({ namespace, name }), signal) : fate
+  }
+
+  async function ask(
+    question: Question,
+    cluster: AskedCluster,
+    recordRequest: ApproveInput['recordRequest'],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const open = book.approvalsOfRun(question.run).filter(({ verdict }) => verdict === 'open')
+    if (open.length >= maxOpenOfRun) throw new Problem('rate_limited', { detail: 'too many questions of one run' })
+    // Equal callers share one question and one record.
+    const current =
+      asking.get(question.name) ??
+      put(question, cluster, signal)
+        .then(() => recordRequest(question))
+        .then(() => cluster.approvals.touch(question))
+        .finally(() => asking.delete(question.name))
+    asking.set(question.name, current)
+    await current
+  }
+
+  async function conclude(fate: ApprovalFate, question: Question, cluster: AskedCluster, poller: string) {
+    switch (fate.verdict) {
+      case 'approved':
+        return
+      case 'rejected':
+        throw pending('approval_rejected', question, fate.askedUntil)
+      case 'expired':
+        throw pending('approval_expired', question, fate.askedUntil)
+      case 'closed':
+        throw new Problem('run_ended', { detail: 'its question to people was closed' })
+      case 'open':
+        break
+    }
+    const seen = cluster.approvals.get(question)
+    const isTooFast = !isWithinPollRate(`${poller} ${question.name}`)
+    throw pending(isTooFast ? 'approval_slow_down' : 'approval_pending', seen ?? question, fate.askedUntil)
+  }
+
+  function pending(
+    reason: ConstructorParameters<typeof NotApproved>[0],
+    question: Pick<SeenApproval, 'name' | 'namespace' | 'spec'>,
+    until: Date,
+  ): NotApproved {
+    const expiresInSeconds = Math.max(0, Math.floor((until.getTime() - clock().getTime()) / 1000))
+    const asked = { approval: question.name, intervalSeconds: pollIntervalSeconds, expiresInSeconds }
+    return new NotApproved(reason, asked, reason === 'approval_pending' ? printable(waitingFor(question)) : undefined)
+  }
+}
+
+/**
+ * Makes the object, or finds that it is there already and says the same: then its record was lost.
+ *
+ * @throws Problem `approval_unavailable` where nothing holds decisions against who makes them
+ */
+async function put(
+  question: Question,
+  { kube, heldSince, approvals }: AskedCluster,
+  signal: AbortSignal,
+): Promise<void> {
+  const { namespace, name } = question
+  if ((await heldSince(namespace, signal)) === undefined) {
+    throw new Problem('approval_unavailable', { detail: 'the admission policy of decisions is not in force' })
+  }
+  try {
+    await kube.create(resources.tokenApprovals, approvalObject(question), signal)
+  } catch (cause) {
+    if (!(cause instanceof KubeError && cause.status === 409)) throw kubeProblem('TokenApproval', cause)
+    const there = approvals.get({ namespace, name })
+    if (there === undefined) {
+      throw new Problem('kubernetes_unavailable', { detail: 'its TokenApproval has not been listed yet' })
+    }
+    if (isDeepStrictEqual(there.spec.request, question.spec.request)) return
+    throw new Problem('approval_unavailable', {
+      detail: `a TokenApproval ${name} is there that the broker did not make`,
+    })
+  }
+}
+
+/** What RFC 6749 §5.2 lets stand in a description. */
+function printable(text: string): string {
+  return text.replaceAll(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '?')
+}
