@@ -16,7 +16,7 @@ import { walkPod } from './identity/walk-pod.ts'
 import type { Walked } from './identity/walked.ts'
 import { type EventRegister, noEvents } from './interceptor/event-register.ts'
 import { createAskScopeAccess } from './policy/scope-access.ts'
-import { type WatchedPolicies, watchPolicies } from './policy/watch-policies.ts'
+import { type WatchedAccess, watchAccess } from './policy/watch-access.ts'
 import { listenForRefusals } from './refusals.ts'
 
 type ClusterConfig = BrokerConfig['clusters'][number]
@@ -40,7 +40,7 @@ export interface Cluster {
   refusals(): readonly string[]
   readonly trusted: TrustedCluster
   readonly facts: ClusterFacts
-  readonly policies: WatchedPolicies
+  readonly policies: WatchedAccess
   readonly kube: KubeClient
 }
 
@@ -51,7 +51,7 @@ const walkTimeoutMs = 5000
 export function createCluster(deps: Deps): Cluster {
   const { config, issuer, kube: client, clock, log, guard = noAdmissionGuard, events = noEvents } = deps
   const { kube, recent } = listenForRefusals(client, clock)
-  const policies = watchPolicies({ kube, clock, log })
+  const policies = watchAccess({ kube, clock, log })
   const walkDeadline = createSharedDeadline(walkTimeoutMs)
   const walks = createExpiringCache<Walked>({ ttlMs: cacheMs.walk, maxEntries: 10_000, clock })
   const access = createExpiringCache<AccessReviewResult>({ ttlMs: cacheMs.access, maxEntries: 10_000, clock })

@@ -99,13 +99,16 @@ async function completeFacts(
 ): Promise<Facts> {
   const asked = { policy, audience, scopes, requestedExpirySeconds }
   const request = deliver === 'secret' ? { ...asked, deliver } : asked
-  const candidates = candidatePolicies(cluster.policies.policies(subject.namespace), request)
+  const { policies } = cluster
+  const isSuspended = (account: string) => policies.isAccountSuspended?.(subject.namespace, account) ?? false
+  const suspendedAccounts = subject.serviceAccounts.filter(isSuspended)
+  const candidates = candidatePolicies(policies.policies(subject.namespace), request)
   const questions = candidates.reduce((sum, one) => sum + askedScopes(one, request).length, 0)
   if (questions * subject.serviceAccounts.length > maxQuestions) {
     throw new Problem('parameter_invalid', { mend: 'Too many policies match this request: name one with policy' })
   }
   return {
-    subject,
+    subject: suspendedAccounts.length === 0 ? subject : { ...subject, suspendedAccounts },
     run,
     agent: undefined,
     request,

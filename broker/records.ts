@@ -123,6 +123,7 @@ function describePolicy(policy: Policy, provider: Provider | undefined, rbac: re
     namespace: policy.namespace,
     uid: policy.uid,
     generation: policy.generation,
+    ...(policy.digest && { digest: policy.digest }),
     provider: policy.spec.providerRef.name,
     provider_generation: provider?.generation ?? 0,
     rbac: rbac.map(({ resourceName, isAllowed }) => ({ resource_name: resourceName, is_allowed: isAllowed })),

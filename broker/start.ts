@@ -11,6 +11,7 @@ import { systemDelay } from '../core/io/system.ts'
 import { createUuidV7 } from '../core/io/uuid.ts'
 import { createApp } from './app.ts'
 import { type AskedCluster, createAskedCluster } from './approvals/asked-cluster.ts'
+import { createAccessBook } from './audit/access-book.ts'
 import { systemAlarm } from './audit/alarm.ts'
 import type { GrantBook } from './audit/grant-book.ts'
 import { type Journal, openJournal } from './audit/journal.ts'
@@ -21,6 +22,7 @@ import { type Cluster, createCluster } from './cluster.ts'
 import type { BrokerConfig } from './config.ts'
 import { createCountRefusal } from './counting.ts'
 import { createEvents, type Events } from './events.ts'
+import { followAccess } from './follow-access.ts'
 import { keepHouse } from './housekeeping.ts'
 import { createMetricsApp } from './http/metrics-app.ts'
 import { publishedIssuer } from './identity/cluster-issuer.ts'
@@ -49,6 +51,7 @@ export async function startBroker(deps: Deps): Promise<void> {
   const { config, version, log, clock, shutdown } = deps
   const newId = createUuidV7(clock)
   const book = createGrantBook({ clock })
+  const access = createAccessBook()
   const events = createEvents(config, clock)
   const keys = await openedBy(
     { key: 'keys.directory', mend: writableVolume },
@@ -62,7 +65,7 @@ export async function startBroker(deps: Deps): Promise<void> {
     newId,
     signInBackground: availableParallelism() > 1,
   })
-  const journal = await openAudit(deps, newId, [book, events])
+  const journal = await openAudit(deps, newId, [book, events, access])
   const suppressor = createSuppressor({ journal, clock, alarm: systemAlarm, log, subject: config.name })
   const metrics = createBrokerMetrics({ version })
   const clusters = await connectClusters(deps, events)
@@ -81,9 +84,10 @@ export async function startBroker(deps: Deps): Promise<void> {
     clock,
     newId,
   })
-  for (const { policies } of clusters) policies.start()
   for (const { approvals } of asked.values()) approvals.start()
   await journal.append(lifeCycle('started', config.name, clock()))
+  const stopFollowing = followAccess(clusters, { access, grants: book, journal, clock, log })
+  for (const { policies } of clusters) policies.start()
   void keepHouse({ keys, books: [book, events], clock, delay: systemDelay, log }, shutdown.signal)
 
   const { listeners } = config
@@ -119,6 +123,7 @@ export async function startBroker(deps: Deps): Promise<void> {
   shutdown.onShutdown('clusters', async (deadline) => {
     await Promise.all(clusters.map(({ policies }) => policies.stop(deadline)))
     await Promise.all([...asked.values()].map(({ approvals }) => approvals.stop(deadline)))
+    await stopFollowing(deadline)
     await Promise.all(clusters.map(({ kube }) => kube.close()))
   })
   shutdown.onShutdown('audit', async (deadline) => {

@@ -13,11 +13,17 @@ export interface LiveGrant {
   readonly namespace: string
   readonly serviceAccount: string
   readonly podUid: string | undefined
+  /** The policy and the provider that it was granted under; absent in records that do not say so. */
+  readonly policyUid?: string | undefined
+  readonly provider?: string | undefined
   /** `runKey` of the run that it ends with. */
   readonly run: string | undefined
   readonly expiresAt: Date
   readonly isRevoked: boolean
 }
+
+/** What is the same for all tokens of one holder. */
+export type GrantOrigin = Omit<LiveGrant, 'jti' | 'exchangeId' | 'expiresAt' | 'isRevoked'>
 
 /** A run that was allowed to get tokens in some of its tasks; design: run authorisation. */
 export interface RunAuthorization {
@@ -61,6 +67,8 @@ export interface GrantBook {
   grant(jti: string): LiveGrant | undefined
   /** A run is named by its `runKey`. */
   grantsOfRun(run: string): readonly LiveGrant[]
+  /** Those that are still good at `now`; looks at every holder, for acts of people only. */
+  liveGrants(isSelected: (grant: GrantOrigin) => boolean, now: Date): readonly LiveGrant[]
   isRunEnded(run: string): boolean
   /** Runs of a cluster that hold a grant or an authorisation, in the order in which they came to it. */
   liveRuns(after: number, cluster: string, limit: number): readonly NumberedRun[]

@@ -1,8 +1,8 @@
 import { epochSeconds } from '../../core/clock.ts'
-import type { LiveGrant } from './grant-book.ts'
+import type { GrantOrigin, LiveGrant } from './grant-book.ts'
 
 /** What all tokens of one holder have in common: a pod that renews its token is one holder. */
-type Holder = Omit<LiveGrant, 'jti' | 'exchangeId' | 'expiresAt' | 'isRevoked'> & {
+type Holder = GrantOrigin & {
   readonly key: string
   /** Also of tokens that were forgotten since; tidied when those are more than half. */
   jtis: string[]
@@ -24,6 +24,7 @@ export interface LiveGrants {
   put(grant: LiveGrant): void
   get(jti: string): LiveGrant | undefined
   ofRun(run: string): readonly LiveGrant[]
+  matching(isSelected: (origin: GrantOrigin) => boolean): readonly LiveGrant[]
   revoke(jti: string): void
   /** Forgets what expired at `now` or before; looks at nothing else. */
   sweep(now: Date): void
@@ -96,6 +97,12 @@ export function createLiveGrants(): LiveGrants {
     ofRun(run: string) {
       return [...(holdersOfRuns.get(run) ?? [])].flatMap(jtisOf).flatMap((jti) => get(jti) ?? [])
     },
+    matching(isSelected: (origin: GrantOrigin) => boolean) {
+      return [...holders.values()]
+        .filter(isSelected)
+        .flatMap(jtisOf)
+        .flatMap((jti) => get(jti) ?? [])
+    },
     revoke(jti: string) {
       const held = tokens.get(jti)
       if (held !== undefined) held.isRevoked = true
@@ -117,8 +124,10 @@ function describe(jti: string, { holder, exchangeId = jti, expiresAtSeconds, isR
   return { ...common, jti, exchangeId, expiresAt: new Date(expiresAtSeconds * 1000), isRevoked }
 }
 
-function holderKey({ run, podUid, audience, scope, subject, cluster, namespace, serviceAccount }: LiveGrant): string {
-  return JSON.stringify([run, podUid, audience, scope, subject, cluster, namespace, serviceAccount])
+function holderKey(grant: LiveGrant): string {
+  const { run, podUid, audience, scope, subject, cluster, namespace, serviceAccount, policyUid, provider } = grant
+  const who = [subject, cluster, namespace, serviceAccount, policyUid, provider]
+  return JSON.stringify([run, podUid, audience, scope, ...who])
 }
 
 function listIn<T>(sets: Map<string, Set<T>>, key: string): Set<T> {

@@ -1,10 +1,11 @@
 import type { AuditRecord } from '../../core/audit/event.ts'
 import type { Clock } from '../../core/clock.ts'
 import { createExpiringByRun } from './expiring-by-run.ts'
-import type { ApprovalFate, GrantBook, RunAuthorization } from './grant-book.ts'
+import type { ApprovalFate, GrantBook, GrantOrigin, RunAuthorization } from './grant-book.ts'
 import { createLiveGrants } from './live-grants.ts'
 import { createLiveRuns } from './live-runs.ts'
 import { readAuthorization, readGrant, readQuestion, readVerdict, runOf } from './read-grant.ts'
+import { createSuspensions, selectorOf } from './suspensions.ts'
 
 interface GrantBookOptions {
   readonly clock: Clock
@@ -22,12 +23,13 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
   const approvals = createExpiringByRun<ApprovalFate>()
   const ended = new Map<string, Date>()
   const live = createLiveRuns()
+  const suspensions = createSuspensions()
 
   function addGrant(record: AuditRecord): void {
     const grant = readGrant(record)
     if (grant === undefined || grant.expiresAt <= clock()) return
     // Its exchange was under way when the run ended: what a run was given ends with the run.
-    const isRevoked = grant.run !== undefined && ended.has(grant.run)
+    const isRevoked = (grant.run !== undefined && ended.has(grant.run)) || suspensions.covers(grant)
     grants.put({ ...grant, isRevoked })
     if (grant.run !== undefined && !isRevoked) live.holds(grant.run, grant.expiresAt)
   }
@@ -68,8 +70,17 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
     for (const { jti } of grants.ofRun(run)) grants.revoke(jti)
   }
 
+  /** One record withdraws whatever of that kind was granted before it, named in it or not. */
+  function suspendAccess(record: AuditRecord): void {
+    suspensions.apply(record)
+    const isSelected = record.data.reason === 'revoked_by_person' ? selectorOf(record) : undefined
+    if (isSelected === undefined) return
+    for (const { jti } of grants.matching(isSelected)) grants.revoke(jti)
+  }
+
   return Object.freeze({
     apply(record: AuditRecord) {
+      if (record.type === 'dev.tokenbroker.access.suspended.v1') suspendAccess(record)
       if (record.type === 'dev.tokenbroker.exchange.granted.v1') addGrant(record)
       if (record.type === 'dev.tokenbroker.exchange.authorized.v1') addAuthorization(record)
       if (record.type === 'dev.tokenbroker.approval.requested.v1') addQuestion(record)
@@ -79,6 +90,8 @@ export function createGrantBook({ clock, endedRunMs = 24 * 3600 * 1000 }: GrantB
     },
     grant: (jti: string) => grants.get(jti),
     grantsOfRun: (run: string) => grants.ofRun(run),
+    liveGrants: (isSelected: (origin: GrantOrigin) => boolean, now: Date) =>
+      grants.matching(isSelected).filter((grant) => !grant.isRevoked && grant.expiresAt > now),
     isRunEnded: (run: string) => ended.has(run),
     liveRuns: live.after,
     authorizationsOfRun: (run: string) => authorizations.ofRun(run),

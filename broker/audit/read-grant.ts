@@ -30,6 +30,8 @@ export function readGrant(record: AuditRecord) {
     namespace: subject.namespace,
     serviceAccount: subject.service_account,
     podUid: subject.pod_uid,
+    policyUid: data.policy?.uid,
+    provider: data.policy?.provider,
     run: runOf(record),
     expiresAt,
     isRevoked: false,

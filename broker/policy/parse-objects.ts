@@ -1,10 +1,14 @@
+import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { canonicalJson } from '../../core/audit/canonical-json.ts'
 import { clusterTokenPolicySpec } from '../../core/crd/cluster-token-policy.ts'
 import { clusterTokenProviderSpec } from '../../core/crd/cluster-token-provider.ts'
 import type { NamespaceSelector } from '../../core/crd/namespace-selector.ts'
 import { tokenPolicySpec } from '../../core/crd/token-policy.ts'
 import { compileValidations } from '../../core/io/cel/compile-validations.ts'
 import type { KubeObject } from '../../core/io/kube/api.ts'
+import { accessMarks } from '../../core/policy/access-marks.ts'
+import type { AccessObject } from '../../core/policy/access-object.ts'
 import type { Policy, Provider } from '../../core/policy/allowance.ts'
 
 const conditions = z.object({
@@ -29,6 +33,8 @@ export interface Watched<T> {
   readonly value: T
   readonly resourceVersion: string
   readonly ready: WrittenCondition | undefined
+  /** What the audit stream follows of it. */
+  readonly access: AccessObject
 }
 
 /** @throws ZodError for an object that no admission would let in today: it then counts as absent */
@@ -41,10 +47,13 @@ export function parsePolicy(object: KubeObject): Watched<Policy> {
     namespace,
     uid,
     generation,
+    digest: specDigest(object),
     spec,
     validations: compileValidations(spec.validations),
   }
-  return { value, resourceVersion, ready: readyCondition(object) }
+  const isSuspended = spec.suspend
+  const access = accessOf(object, { kind: value.kind, provider: spec.providerRef.name, isSuspended })
+  return { value, resourceVersion, ready: readyCondition(object), access }
 }
 
 /** A policy for many namespaces; `namespace` is empty until one is chosen. */
@@ -63,11 +72,14 @@ export function parseClusterPolicy(object: KubeObject): Watched<SelectingPolicy>
     namespace: '',
     uid,
     generation,
+    digest: specDigest(object),
     spec,
     validations,
     namespaceSelector,
   }
-  return { value, resourceVersion, ready: readyCondition(object) }
+  const isSuspended = spec.suspend
+  const access = accessOf(object, { kind: value.kind, provider: spec.providerRef.name, isSuspended })
+  return { value, resourceVersion, ready: readyCondition(object), access }
 }
 
 /** What selectors look at. */
@@ -84,7 +96,19 @@ export function parseNamespace({ metadata: { name, labels = {} } }: KubeObject):
 export function parseProvider(object: KubeObject): Watched<Provider> {
   const { name, uid, generation = 1, resourceVersion } = object.metadata
   const value = { name, uid, generation, spec: clusterTokenProviderSpec.parse(object.spec) }
-  return { value, resourceVersion, ready: readyCondition(object) }
+  const isSuspended = value.spec.suspend
+  const access = accessOf(object, { kind: 'ClusterTokenProvider', provider: name, isSuspended })
+  return { value, resourceVersion, ready: readyCondition(object), access }
+}
+
+function accessOf(object: KubeObject, said: Pick<AccessObject, 'kind' | 'provider' | 'isSuspended'>): AccessObject {
+  const { name, namespace = '*', uid, generation = 1 } = object.metadata
+  return { ...said, namespace, name, uid, generation, digest: specDigest(object), marks: accessMarks(object.metadata) }
+}
+
+/** Of the spec as the API server has it, so that anybody can compare it. */
+function specDigest({ spec }: KubeObject): string {
+  return createHash('sha256').update(canonicalJson(spec)).digest('hex')
 }
 
 function readyCondition({ status }: KubeObject): WrittenCondition | undefined {

@@ -9,4 +9,6 @@ export interface PolicyStore {
   provider(name: string): Provider | undefined
   /** undefined for a namespace that is not known (yet). */
   namespaceLabels(namespace: string): PolicySubject['namespaceLabels']
+  /** Whether a person suspended the ServiceAccount; absent where nobody can. */
+  isAccountSuspended?(namespace: string, serviceAccount: string): boolean
 }

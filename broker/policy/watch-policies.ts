@@ -4,6 +4,7 @@ import { type KubeClient, resources } from '../../core/io/kube/api.ts'
 import { createInformer, type Informer } from '../../core/io/kube/informer.ts'
 import { isRefusal } from '../../core/io/kube/refusal.ts'
 import { createWorkQueue } from '../../core/io/kube/work-queue.ts'
+import type { AccessObject } from '../../core/policy/access-object.ts'
 import type { Policy } from '../../core/policy/allowance.ts'
 import { createNamespacePolicies } from './namespace-policies.ts'
 import { type Namespace, parseClusterPolicy, parseNamespace, parsePolicy, parseProvider } from './parse-objects.ts'
@@ -14,24 +15,29 @@ interface Deps {
   readonly kube: KubeClient
   readonly log: Logger
   readonly clock: Clock
+  /** Told of every object that comes, changes or goes. */
+  readonly onAccess?: (kind: 'put' | 'remove', object: AccessObject) => void
 }
 
 export interface WatchedPolicies extends PolicyStore {
   /** Lists and watches that the API server refuses the broker at present, by resource and status. */
   refusals(): readonly string[]
+  /** Resolves when everything has been listed. @throws the signal's reason */
+  synced(signal: AbortSignal): Promise<void>
   start(): void
   stop(deadline: AbortSignal): Promise<void>
 }
 
 /** Follows policies, providers and namespaces of one cluster, and writes condition `Ready` of the first two. */
-export function watchPolicies({ kube, log, clock }: Deps): WatchedPolicies {
+export function watchPolicies({ kube, log, clock, onAccess }: Deps): WatchedPolicies {
   const stopping = new AbortController()
   let isJudging = false
   const policies = createInformer({
     client: kube,
     resource: resources.tokenPolicies,
     parse: parsePolicy,
-    onChange({ value: { value } }) {
+    onChange({ kind, value: { value, access } }) {
+      onAccess?.(kind === 'deleted' ? 'remove' : 'put', access)
       merged.forget(value.namespace)
       judge(policyKey(value))
     },
@@ -41,7 +47,8 @@ export function watchPolicies({ kube, log, clock }: Deps): WatchedPolicies {
     client: kube,
     resource: resources.clusterTokenPolicies,
     parse: parseClusterPolicy,
-    onChange({ value: { value } }) {
+    onChange({ kind, value: { value, access } }) {
+      onAccess?.(kind === 'deleted' ? 'remove' : 'put', access)
       merged.forget()
       judge(policyKey(value))
     },
@@ -52,7 +59,8 @@ export function watchPolicies({ kube, log, clock }: Deps): WatchedPolicies {
     resource: resources.clusterTokenProviders,
     parse: parseProvider,
     onChange(change) {
-      const { value } = change.value
+      const { value, access } = change.value
+      onAccess?.(change.kind === 'deleted' ? 'remove' : 'put', access)
       judge(providerKey(value))
       // Its own condition, which was just written, is nothing to its policies.
       if (change.kind === 'updated' && change.previous.value.generation === value.generation) return
@@ -103,9 +111,13 @@ export function watchPolicies({ kube, log, clock }: Deps): WatchedPolicies {
     }
   }
 
+  async function synced(signal: AbortSignal): Promise<void> {
+    await Promise.all(informers.map(([, informer]) => informer.synced(signal)))
+  }
+
   /** Before all lists are complete a missing provider proves nothing. */
   async function judgeWhenSynced(): Promise<void> {
-    await Promise.all(informers.map(([, informer]) => informer.synced(stopping.signal)))
+    await synced(stopping.signal)
     isJudging = true
     for (const { value } of providers.list()) judge(providerKey(value))
     judgeAll(() => true)
@@ -113,6 +125,7 @@ export function watchPolicies({ kube, log, clock }: Deps): WatchedPolicies {
 
   return Object.freeze({
     isSynced: () => informers.every(([, informer]) => informer.hasSynced()),
+    synced,
     policies: (namespace: string) => merged.policies(namespace),
     provider: (name: string) => providers.get({ name })?.value,
     namespaceLabels,

@@ -13,6 +13,8 @@ export type AuditType =
   | 'dev.tokenbroker.approval.requested.v1'
   | 'dev.tokenbroker.approval.decided.v1'
   | 'dev.tokenbroker.approval.expired.v1'
+  | 'dev.tokenbroker.policy.changed.v1'
+  | 'dev.tokenbroker.access.suspended.v1'
   | 'dev.tokenbroker.token.revoked.v1'
   | 'dev.tokenbroker.run.ended.v1'
   | 'dev.tokenbroker.event.registered.v1'
@@ -144,6 +146,8 @@ export interface AuditPolicy {
   readonly namespace: string
   readonly uid: string
   readonly generation: number
+  /** Where the record is about the policy itself; elsewhere the subject says it. */
+  readonly cluster?: string
   readonly kind?: 'TokenPolicy' | 'ClusterTokenPolicy' | 'ClusterTokenProvider'
   /** Hex SHA-256 of the canonical JSON of its spec. */
   readonly digest?: string
@@ -209,6 +213,8 @@ export interface AuditData {
   readonly closed_authorizations?: number
   /** User name of the person who withdrew it, as the API server knows that person. */
   readonly by?: string
+  /** The annotation `tokenbroker.dev/revoked-at` that asked for it. */
+  readonly revoked_at?: string
   /** How many events this record stands for, and when the first of them happened. */
   readonly suppressed_count?: number
   readonly suppressed_since?: string

@@ -24,6 +24,8 @@ export interface Policy {
   readonly namespace: string
   readonly uid: string
   readonly generation: number
+  /** Hex SHA-256 of the canonical JSON of its spec, as the API server has it. */
+  readonly digest?: string
   readonly spec: TokenPolicySpec
   readonly validations: readonly CompiledValidation[]
 }
@@ -45,6 +47,8 @@ export interface PolicySubject {
   /** Labels of the namespace; undefined where they are not known, and no selector then matches. */
   readonly namespaceLabels: Readonly<Record<string, string>> | undefined
   readonly serviceAccounts: readonly string[]
+  /** Those of them that a person suspended; absent: none. */
+  readonly suspendedAccounts?: readonly string[]
 }
 
 /** RBAC's answer for one ServiceAccount and scope. */

@@ -1,4 +1,5 @@
 import type { Rule } from './rule.ts'
+import { accessRevoked } from './rules/access-revoked.ts'
 import { agentScopes } from './rules/agent-scopes.ts'
 import { agents } from './rules/agents.ts'
 import { audience } from './rules/audience.ts'
@@ -27,6 +28,7 @@ export const rules: readonly Rule[] = [
   rbac,
   secretDelivery,
   runIsAlive,
+  accessRevoked,
   suspended,
   runsAssurance,
   limitsRequire,

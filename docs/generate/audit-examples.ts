@@ -1,6 +1,7 @@
 import { appendFile, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { changedEntry, withdrawnEntry } from '../../broker/access-records.ts'
 import { questionOf } from '../../broker/approvals/question.ts'
 import { verdictEntry } from '../../broker/approvals/verdict-entry.ts'
 import { openJournal } from '../../broker/audit/journal.ts'
@@ -29,7 +30,7 @@ const log = createLog({ name: 'docs', level: 'silent' })
 export async function exampleRecords(): Promise<readonly AuditRecord[]> {
   const directory = await mkdtemp(join(tmpdir(), 'tokenbroker-docs-'))
   try {
-    const parts = [entriesOfBroker(), intendedEntries(), approvalEntries(), eventEntries()]
+    const parts = [entriesOfBroker(), intendedEntries(), approvalEntries(), eventEntries(), accessEntries()]
     const entries = (await Promise.all(parts)).flat()
     return await recorded(directory, entries)
   } finally {
@@ -128,6 +129,22 @@ async function eventEntries(): Promise<readonly AuditEntry[]> {
   await github.intercept(push, { eventId: '00000000-0000-4000-8000-000000000201' })
   await github.intercept(push, { eventId: '00000000-0000-4000-8000-000000000202' })
   return github.entries
+}
+
+/** A policy that changed, and from which a person withdrew everything. */
+function accessEntries(): readonly AuditEntry[] {
+  const policy = {
+    cluster: 'main',
+    kind: 'TokenPolicy',
+    namespace: 'payments',
+    name: 'deploy-staging',
+    uid: '00000000-0000-4000-8000-000000000100',
+    generation: 3,
+    digest: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+    provider: 'builtin',
+  } as const
+  const revoked = { by: 'alice@example.com', at: '2026-03-01T11:59:59.120Z' }
+  return [changedEntry(policy, 'policy_changed', clock()), withdrawnEntry(policy, revoked, [], clock())]
 }
 
 /** A journal that is opened, written, closed in the middle of a line, and opened again. */

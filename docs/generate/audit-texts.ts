@@ -38,6 +38,14 @@ export const typeTexts: Readonly<Record<AuditType, { readonly when: string; read
     when: 'Nobody decided in time, or the run ended before.',
     example: '`reason` tells the two apart.',
   },
+  'dev.tokenbroker.policy.changed.v1': {
+    when: 'A TokenPolicy, ClusterTokenPolicy or ClusterTokenProvider came, changed or went; once for each generation. What changed while the broker was away is recorded at its next start.',
+    example: '`policy.digest` is what `jq -jcS .spec | sha256sum` says of the object, and decisions name it too.',
+  },
+  'dev.tokenbroker.access.suspended.v1': {
+    when: 'A person suspended a policy, provider or ServiceAccount, let it go on, or withdrew what was granted under it.',
+    example: '`by` is that person; everything that was granted under the policy before is revoked by this record.',
+  },
   'dev.tokenbroker.token.revoked.v1': {
     when: 'A token was revoked before its end.',
     example: '`exchange_id` is that of the exchange that issued it.',
@@ -166,6 +174,7 @@ export const memberTexts: Readonly<Record<string, string>> = {
   'data.policy.namespace': 'Its namespace.',
   'data.policy.uid': 'Its UID.',
   'data.policy.generation': 'Its generation at that moment.',
+  'data.policy.cluster': 'Its cluster, where the record is about the policy itself.',
   'data.policy.kind': 'Kind of the object.',
   'data.policy.digest': 'SHA-256 of the canonical JSON of its spec.',
   'data.policy.provider': 'Its provider.',
@@ -188,6 +197,7 @@ export const memberTexts: Readonly<Record<string, string>> = {
   'data.revoked_count': 'How many tokens the end of a run withdrew; each has a `token.revoked` record of its own.',
   'data.closed_authorizations': 'How many authorisations the end of a run closed.',
   'data.by': 'Person who withdrew what a run was given, by user name.',
+  'data.revoked_at': 'The annotation `tokenbroker.dev/revoked-at` that asked for it.',
   'data.suppressed_count': 'How many refusals this record stands for.',
   'data.suppressed_since': 'When the first of them happened.',
   'data.recovery.truncated_bytes': 'Length of the incomplete line.',

@@ -77,13 +77,15 @@ describe('the broker', () => {
     ])
   })
 
-  it('lists nothing but its own kinds and the labels of namespaces, writes nothing but their status, and asks people', () => {
+  it('lists nothing but its own kinds, namespaces and marked accounts, writes nothing but their status, and asks people', () => {
     const [broker] = roles.filter(({ metadata }) => metadata.name === 'tokenbroker-broker')
     const all = broker === undefined ? [] : rights(broker)
 
     expect(all.filter((right) => /^(list|watch) /.test(right) && !right.endsWith('.tokenbroker.dev'))).toEqual([
       'list namespaces.',
       'watch namespaces.',
+      'list serviceaccounts.',
+      'watch serviceaccounts.',
     ])
     expect(all.filter((right) => !/^(get|list|watch) /.test(right)).sort()).toEqual([
       'create subjectaccessreviews.authorization.k8s.io',

@@ -44,6 +44,8 @@ const stops: Readonly<Record<string, Milestone>> = {
   'broker.yaml get replicasets.apps': 'a run is authorised',
   'broker.yaml get deployments.apps': 'a run is authorised',
   'broker.yaml get /openid/v1/jwks': 'a run is authorised',
+  'broker.yaml list serviceaccounts': broker,
+  'broker.yaml watch serviceaccounts': broker,
   'broker.yaml list tokenpolicies.tokenbroker.dev': broker,
   'broker.yaml watch tokenpolicies.tokenbroker.dev': broker,
   'broker.yaml list clustertokenpolicies.tokenbroker.dev': broker,
@@ -140,7 +142,14 @@ const patience = 3
 const processes = {
   broker: {
     at: broker,
-    watches: ['tokenpolicies', 'clustertokenpolicies', 'clustertokenproviders', 'namespaces', 'tokenapprovals'],
+    watches: [
+      'tokenpolicies',
+      'clustertokenpolicies',
+      'clustertokenproviders',
+      'namespaces',
+      'serviceaccounts',
+      'tokenapprovals',
+    ],
   },
   controller: { at: controller, watches: ['customruns', 'pipelineruns', 'taskruns', 'pods'] },
   webhook: { at: 'the webhook is ready', watches: [] },

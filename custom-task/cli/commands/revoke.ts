@@ -17,27 +17,41 @@ import {
 } from '../command.ts'
 import { printable } from '../printable.ts'
 import type { RunName } from '../revoke/find-run.ts'
+import { type AccessName, type AccessTarget, accessTargets, revokeAccess } from '../revoke/revoke-access.ts'
 import { type Revocation, type Revoked, revokeRun } from '../revoke/revoke-run.ts'
 import { whoAmI } from '../revoke/who-am-i.ts'
 
 export const revoke: Command = {
   name: 'revoke',
-  summary: 'Withdraw what a run was given, at once and for good.',
-  operands: '--run [NAMESPACE/]NAME [-n NAMESPACE] [--kind KIND] [--timeout SECONDS] [-o json]',
+  summary: 'Withdraw what a run, a ServiceAccount, a policy or a provider was given, at once and for good.',
+  operands: '--run|--serviceaccount|--policy|--provider [NAMESPACE/]NAME [-n NAMESPACE] [--suspend]',
   description:
-    'Every token of the run is revoked, its authorisations are closed, and it gets no more: it is to the broker as if it\n' +
+    'With --run every token of the run is revoked, its authorisations are closed, and it gets no more: it is to the broker as if it\n' +
     'had ended. Tokens that an API verifies offline live until their expiry. The run itself goes on; tkn or kubectl cancel\n' +
     'it. Your user name is written on the run (annotation tokenbroker.dev/revoked-by) and into the audit stream. It takes\n' +
     'the verb revoke on tokenpolicies.tokenbroker.dev and get and patch on the run, in its namespace; no connection to the\n' +
-    'broker. Waits until the broker has done it, where you may list Events. Exit codes: 0 done, or the run had ended; 3 you\n' +
+    'broker. Waits until the broker has done it, where you may list Events.\n' +
+    'The others withdraw every token that was granted until now to the ServiceAccount, under the policy or by the provider,\n' +
+    'within 5 seconds; what asks again is granted again, unless --suspend stops that too. Your user name is written on the\n' +
+    'object (tokenbroker.dev/revoked-by, revoked-at) and into the audit stream. It takes the verb revoke on\n' +
+    'tokenpolicies.tokenbroker.dev in the namespace (on clustertokenpolicies and clustertokenproviders for these), and\n' +
+    'patch on the object. kubectl annotate it tokenbroker.dev/suspended-by- and set spec.suspend to false to go on.\n' +
+    'Exit codes: 0 done, or the run had ended; 3 you\n' +
     'may not; 5 written, but not confirmed in time, or the API server does not answer.',
   examples: [
     'tokenbroker revoke --run payments/release-7',
     'tokenbroker revoke --run migrate -n payments --kind TaskRun -o json',
+    'tokenbroker revoke --serviceaccount payments/deployer --suspend',
+    'tokenbroker revoke --provider builtin',
   ],
   options: {
     run: { type: 'string', help: 'NAME PipelineRun, or TaskRun that stands alone; NAMESPACE/NAME.' },
-    namespace: { type: 'string', short: 'n', help: 'NAMESPACE Of the run, where its name does not say it.' },
+    serviceaccount: { type: 'string', help: 'NAME ServiceAccount; NAMESPACE/NAME.' },
+    policy: { type: 'string', help: 'NAME TokenPolicy; NAMESPACE/NAME.' },
+    'cluster-policy': { type: 'string', help: 'NAME ClusterTokenPolicy.' },
+    provider: { type: 'string', help: 'NAME ClusterTokenProvider.' },
+    suspend: { type: 'boolean', help: 'Stop new grants as well; not for a run, which gets no more anyway.' },
+    namespace: { type: 'string', short: 'n', help: 'NAMESPACE Of what is named, where its name does not say it.' },
     kind: {
       type: 'string',
       help: 'KIND PipelineRun or TaskRun. Default: whichever of that name is there, in this order.',
@@ -49,7 +63,8 @@ export const revoke: Command = {
   },
   async run(input, context) {
     if (input.positionals.length > 0) throw new UsageError('revoke takes no operands: name the run with --run.')
-    const name = runName(input)
+    const access = accessName(input)
+    const name = access === undefined ? runName(input) : undefined
     const format = choice(input, 'output', ['text', 'json'])
     const timeoutMs = timeoutOf(input)
     const login = { kubeconfig: text(input, 'kubeconfig'), context: text(input, 'context') }
@@ -58,10 +73,15 @@ export const revoke: Command = {
     const probe = createKubeProbe(credentials, context.clock)
     const user = (signal: AbortSignal) => whoAmI(probe, signal)
     try {
+      if (access !== undefined) {
+        const by = await revokeAccess(access, { kube, whoAmI: user, now: context.clock() }, context.signal)
+        return reportAccess(access, by, format === 'json', context)
+      }
+      if (name === undefined) throw new UsageError('Name what to revoke.')
       const revocation = await revokeRun(name, { kube, whoAmI: user, delay: systemDelay, timeoutMs }, context.signal)
       return report(revocation, format === 'json', context)
     } catch (cause) {
-      throw explained(cause, name.namespace)
+      throw name === undefined ? explainedAccess(cause) : explained(cause, name.namespace)
     } finally {
       await Promise.all([kube.close(), probe.close()])
     }
@@ -69,6 +89,51 @@ export const revoke: Command = {
 }
 
 const namePattern = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/
+
+/** @throws UsageError where more than one thing is named, or it is named wrongly */
+function accessName(input: CommandInput): AccessName | undefined {
+  const targets = Object.keys(accessTargets) as AccessTarget[]
+  const named = targets.filter((one) => text(input, one) !== undefined)
+  const [target] = named
+  if (target === undefined) {
+    if (input.options['suspend'] === true) throw new UsageError('--suspend is not for a run: it gets no more anyway.')
+    return undefined
+  }
+  if (named.length > 1 || text(input, 'run') !== undefined) throw new UsageError('Name one thing to revoke.')
+  const [name = '', inName, ...rest] = (text(input, target) ?? '').split('/').reverse()
+  const suspends = input.options['suspend'] === true
+  if (!accessTargets[target].resource.isNamespaced) {
+    if (inName !== undefined || !namePattern.test(name)) throw new UsageError(`--${target} takes a name.`)
+    return { target, namespace: undefined, name, suspends }
+  }
+  const namespace = inName ?? text(input, 'namespace')
+  if (namespace === undefined) throw new UsageError(`Name the namespace: --${target} NAMESPACE/NAME, or -n.`)
+  if (rest.length > 0 || !namePattern.test(name) || !namePattern.test(namespace))
+    throw new UsageError(`--${target} takes NAMESPACE/NAME, or NAME with -n.`)
+  return { target, namespace, name, suspends }
+}
+
+function reportAccess(what: AccessName, user: string, isJson: boolean, { out, note }: CommandContext): number {
+  const { kind } = accessTargets[what.target]
+  const { namespace, name, suspends } = what
+  if (isJson) out(JSON.stringify({ kind, namespace, name, outcome: 'written', user, isSuspended: suspends }))
+  else {
+    const more = suspends ? ' and nothing more is granted' : ''
+    const place = namespace === undefined ? name : `${namespace}/${name}`
+    out(`${kind} ${place} is marked as revoked: within 5 seconds what was granted is withdrawn${more}.`)
+    note(
+      'The audit stream says how many tokens that were. An API that verifies tokens offline takes them until they expire.',
+    )
+  }
+  return exitCodes.ok
+}
+
+function explainedAccess(cause: unknown): unknown {
+  if (cause instanceof KubeUnreachable) return apiServerSilent(cause)
+  if (!isRefusal(cause)) return cause
+  const mend = 'The API server does not know you: kubectl auth whoami with the same context.'
+  return new CommandFailure(exitCodes.denied, mend, { cause })
+}
 
 function runName(input: CommandInput): RunName {
   const run = text(input, 'run')

@@ -25,6 +25,7 @@ function settle(
     apply: () => undefined,
     grant: () => undefined,
     grantsOfRun: () => [],
+    liveGrants: () => [],
     sweep: () => undefined,
     approval: () => undefined,
     approvalsOfRun: () => [],

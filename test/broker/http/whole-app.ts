@@ -1,6 +1,7 @@
 import { vi } from 'vitest'
 import { createApp } from '../../../broker/app.ts'
 import { createAskedCluster } from '../../../broker/approvals/asked-cluster.ts'
+import { createAccessBook } from '../../../broker/audit/access-book.ts'
 import type { GrantBook } from '../../../broker/audit/grant-book.ts'
 import type { Journal } from '../../../broker/audit/journal.ts'
 import { createMemoryJournal } from '../../../broker/audit/memory-journal.ts'
@@ -8,6 +9,7 @@ import { createGrantBook } from '../../../broker/audit/project-grants.ts'
 import { createCluster } from '../../../broker/cluster.ts'
 import { type BrokerConfig, brokerConfig } from '../../../broker/config.ts'
 import { createCountRefusal } from '../../../broker/counting.ts'
+import { followAccess } from '../../../broker/follow-access.ts'
 import { createBrokerMetrics } from '../../../broker/metrics.ts'
 import type { AuditRecord } from '../../../core/audit/event.ts'
 import { parseConfig } from '../../../core/config-file.ts'
@@ -74,12 +76,16 @@ export async function startBroker({
   const cluster = createCluster({ config: entry, issuer: kube.issuer.issuer, kube: client, clock, log })
   const newId = createUuidV7(clock)
   const book = createGrantBook({ clock })
+  const access = createAccessBook()
   const journal = createMemoryJournal({
     source: '/tokenbroker/test',
     broker: { name: 'test', version: '0' },
     newId,
     log,
-    onDurable: book.apply,
+    onDurable(record) {
+      book.apply(record)
+      access.apply(record)
+    },
   })
   const asked = createAskedCluster({
     cluster: entry.name,
@@ -108,6 +114,7 @@ export async function startBroker({
     newId,
   })
   const server = await startServer(app, { address: '127.0.0.1', port: 0 })
+  const stopFollowing = followAccess([cluster], { access, grants: book, journal, clock, log })
   if (syncs) {
     cluster.policies.start()
     asked.approvals.start()
@@ -142,6 +149,7 @@ export async function startBroker({
       await server.close(100)
       await cluster.policies.stop(AbortSignal.timeout(1000))
       await asked.approvals.stop(AbortSignal.timeout(1000))
+      await stopFollowing(AbortSignal.timeout(1000))
       await world[Symbol.asyncDispose]()
     },
   }

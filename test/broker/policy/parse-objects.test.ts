@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { describe, expect, it } from 'vitest'
 import { ZodError } from 'zod'
 import { parseClusterPolicy, parsePolicy, parseProvider } from '../../../broker/policy/parse-objects.ts'
@@ -5,6 +6,8 @@ import type { KubeObject } from '../../../core/io/kube/api.ts'
 
 const metadata = { name: 'deploy', namespace: 'payments', uid: 'u1', resourceVersion: '7', generation: 3 }
 const spec = { audience: 'https://deploy.example.com', scopes: ['deploy:staging'] }
+/** What jq -jcS .spec and sha256sum say. */
+const digest = createHash('sha256').update(JSON.stringify(spec)).digest('hex')
 const ready = {
   type: 'Ready',
   status: 'True',
@@ -28,12 +31,24 @@ describe('parsePolicy', () => {
     expect(parsePolicy(policy())).toEqual({
       resourceVersion: '7',
       ready: undefined,
+      access: {
+        kind: 'TokenPolicy',
+        namespace: 'payments',
+        name: 'deploy',
+        uid: 'u1',
+        generation: 3,
+        digest,
+        provider: 'builtin',
+        isSuspended: false,
+        marks: { revoked: undefined, suspendedBy: undefined },
+      },
       value: {
         kind: 'TokenPolicy',
         name: 'deploy',
         namespace: 'payments',
         uid: 'u1',
         generation: 3,
+        digest,
         spec: {
           ...spec,
           providerRef: { name: 'builtin' },

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ProvidedInput, Rule } from '../../../core/policy/rule.ts'
+import { accessRevoked } from '../../../core/policy/rules/access-revoked.ts'
 import { audience } from '../../../core/policy/rules/audience.ts'
 import { mode } from '../../../core/policy/rules/mode.ts'
 import { rbac } from '../../../core/policy/rules/rbac.ts'
@@ -45,6 +46,7 @@ const nothingAgainst: readonly (readonly [Rule, string, Partial<ProvidedInput>])
   [secretDelivery, 'a token that goes into no Secret', {}],
   [secretDelivery, 'a Secret where the provider allows it', { request: toSecret, provider: providerOf(withSecrets) }],
   [runIsAlive, 'a run that goes on', {}],
+  [accessRevoked, 'an account that nobody suspended', {}],
   [suspended, 'a policy that is not suspended', {}],
   [mode, 'mode Enforce', {}],
 ]
@@ -134,6 +136,12 @@ const against: readonly (readonly [Rule, string, Partial<ProvidedInput>, string]
     'secret_delivery_not_allowed',
   ],
   [runIsAlive, 'a run that has ended', { run: { ...run, hasEnded: true } }, 'run_ended'],
+  [
+    accessRevoked,
+    'a suspended account',
+    { subject: { ...subjectOf('a'), suspendedAccounts: ['a'] } },
+    'access_revoked',
+  ],
   [suspended, 'a suspended policy', { policy: policyOf({ suspend: true }) }, 'policy_suspended'],
   [suspended, 'a suspended provider', { provider: providerOf({ suspend: true }) }, 'policy_suspended'],
   [mode, 'mode DryRun', { policy: policyOf({ mode: 'DryRun' }) }, 'policy_dry_run'],
@@ -160,6 +168,7 @@ describe('rules', () => {
       'rbac',
       'secret-delivery',
       'run-is-alive',
+      'access-revoked',
       'suspended',
       'runs-assurance',
       'limits-require',

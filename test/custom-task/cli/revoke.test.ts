@@ -237,3 +237,72 @@ describe('revoke --run', () => {
     expect(notes.startsWith(text)).toBe(true)
   })
 })
+
+describe('revoke of what is no run', () => {
+  const rules = [
+    { apiGroups: [''], resources: ['serviceaccounts'], verbs: ['patch'] },
+    { apiGroups: ['tokenbroker.dev'], resources: ['tokenpolicies', 'clustertokenproviders'], verbs: ['patch'] },
+  ]
+
+  function createPolicy({ kube }: Place): void {
+    const spec = { audience: 'https://deploy.example.com', scopes: ['deploy:staging'] }
+    const metadata = { name: 'deploy-staging', namespace }
+    kube.objects.create({ apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'TokenPolicy', metadata, spec })
+  }
+
+  it('writes the name of the person and the moment on a policy, and suspends it where that is asked for', async () => {
+    const scene = await place(rules)
+    createPolicy(scene)
+
+    const ran = await scene.revoke('--policy', 'payments/deploy-staging', '--suspend', '-o', 'json')
+
+    expect(ran.code).toBe(0)
+    expect(JSON.parse(ran.out)).toMatchObject({ kind: 'TokenPolicy', user: alice, isSuspended: true })
+    expect(scene.kube.objects.get(resources.tokenPolicies, { namespace, name: 'deploy-staging' })).toMatchObject({
+      metadata: {
+        annotations: {
+          [annotation]: alice,
+          'tokenbroker.dev/revoked-at': expect.stringMatching(/^2.*Z$/),
+          'tokenbroker.dev/suspended-by': alice,
+        },
+      },
+      spec: { suspend: true },
+    })
+  })
+
+  it('labels a ServiceAccount, so that the broker sees it', async () => {
+    const scene = await place(rules)
+    scene.kube.objects.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'deployer', namespace } })
+
+    expect((await scene.revoke('--serviceaccount', 'deployer', '-n', namespace)).code).toBe(0)
+
+    const { metadata } = scene.kube.objects.get(resources.serviceAccounts, { namespace, name: 'deployer' }) ?? {}
+    expect(metadata).toMatchObject({
+      labels: { 'tokenbroker.dev/revoked': 'true' },
+      annotations: { [annotation]: alice },
+    })
+    expect(metadata?.annotations).not.toHaveProperty('tokenbroker.dev/suspended-by')
+  })
+
+  it('says the mend where the person may not, and where there is nothing of that name', async () => {
+    const scene = await place([])
+    createPolicy(scene)
+    const refused = await scene.revoke('--policy', 'payments/deploy-staging')
+    expect(refused.code).toBe(3)
+    expect(refused.notes).toContain('takes the verb revoke on tokenpolicies.tokenbroker.dev')
+
+    expect((await (await place(rules)).revoke('--policy', 'payments/none')).code).toBe(1)
+  })
+
+  it.each([
+    [['--policy', 'a/b', '--provider', 'c'], 'Name one thing'],
+    [['--policy', 'a'], 'Name the namespace'],
+    [['--provider', 'a/b'], '--provider takes a name'],
+    [['--run', 'a/b', '--suspend'], 'not for a run'],
+  ])('refuses %j', async (args, mend) => {
+    const ran = await (await place([])).revoke(...args)
+
+    expect(ran.code).toBe(2)
+    expect(ran.notes).toContain(mend)
+  })
+})
