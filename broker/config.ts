@@ -35,6 +35,30 @@ const issuer = z
   .max(512)
   .regex(/^https?:\/\/[^\s?#]+[^\s?#/]$/, 'expected a URL without query, fragment and trailing slash')
 
+/** `<namespace>/<name>` of a ServiceAccount. */
+const account = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/,
+    'expected <namespace>/<name> of a ServiceAccount, such as tekton-pipelines/tekton-pipelines-controller',
+  )
+
+const admission = z.strictObject({
+  release: name.describe('Name that the names of the policies begin with.'),
+  namespace: name.describe('Namespace where the broker tries by dry run whether they refuse.'),
+  tektonControllers: z
+    .array(account)
+    .min(1)
+    .max(16)
+    .describe('ServiceAccounts that make TaskRuns, CustomRuns and pods of runs, as the policies list them.'),
+  eventListeners: z
+    .array(account)
+    .max(256)
+    .describe('ServiceAccounts of EventListeners and Triggers, as the policies list them.'),
+  broker: account.describe('ServiceAccount of the broker, as the policies name it.'),
+  controller: account.describe('ServiceAccount of the controller, as the policies name it.'),
+})
+
 const cluster = z.strictObject({
   name: name.describe('Name of the cluster in records; an issuer URL alone does not identify a cluster.'),
   issuer: clusterIssuer
@@ -59,6 +83,9 @@ const cluster = z.strictObject({
     .describe(
       'ValidatingAdmissionPolicy, and binding of the same name, that holds decisions about approvals against who makes them. Nobody is asked where it is not in force.',
     ),
+  admission: admission
+    .optional()
+    .describe('Admission policies that the chart installed in it. Without them no run is verified.'),
 })
 
 const caller = z.strictObject({

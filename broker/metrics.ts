@@ -9,6 +9,7 @@ export interface BrokerMetrics {
   counted(door: string, reason: string): void
   /** @param sender its name in the configuration; empty where none is proved */
   event(sender: string, reason: string): void
+  admission(cluster: string, isInForce: boolean): void
   auditHealth(health: {
     readonly isWritable: boolean
     readonly queueLength: number
@@ -60,6 +61,12 @@ export function createBrokerMetrics({ version }: { readonly version: string }): 
     help: 'Time that the last write to the journal took to be durable.',
     registers,
   })
+  const admission = new Gauge({
+    name: 'tokenbroker_admission_policies_enforced',
+    help: '1 while the admission policies of a cluster are in force; at 0 no run of it is verified.',
+    labelNames: ['cluster'] as const,
+    registers,
+  })
   new Gauge({
     name: 'tokenbroker_build_info',
     help: 'Version, always 1.',
@@ -80,6 +87,9 @@ export function createBrokerMetrics({ version }: { readonly version: string }): 
     },
     event(sender: string, reason: string) {
       events.inc({ sender, reason })
+    },
+    admission(cluster: string, isInForce: boolean) {
+      admission.set({ cluster }, isInForce ? 1 : 0)
     },
     auditHealth(health: Parameters<BrokerMetrics['auditHealth']>[0]) {
       auditQueue.set(health.queueLength)

@@ -25,6 +25,7 @@ import { createEvents, type Events } from './events.ts'
 import { followAccess } from './follow-access.ts'
 import { keepHouse } from './housekeeping.ts'
 import { createMetricsApp } from './http/metrics-app.ts'
+import { createAdmissionGuard, noAdmissionGuard, type WatchedGuard } from './identity/admission-guard.ts'
 import { publishedIssuer } from './identity/cluster-issuer.ts'
 import { createDiscoveryApp } from './issuer/discovery-app.ts'
 import { createIssuer } from './issuer/issuer.ts'
@@ -40,6 +41,8 @@ interface Deps {
   readonly clock: Clock
   readonly shutdown: Shutdown
 }
+
+type GuardedCluster = Cluster & { readonly guard: WatchedGuard }
 
 /**
  * Opens what the broker stands on (journal, keys, API servers), then its listeners; what was opened is closed in reverse
@@ -87,7 +90,10 @@ export async function startBroker(deps: Deps): Promise<void> {
   for (const { approvals } of asked.values()) approvals.start()
   await journal.append(lifeCycle('started', config.name, clock()))
   const stopFollowing = followAccess(clusters, { access, grants: book, journal, clock, log })
-  for (const { policies } of clusters) policies.start()
+  for (const { policies, guard } of clusters) {
+    policies.start()
+    guard.start()
+  }
   void keepHouse({ keys, books: [book, events], clock, delay: systemDelay, log }, shutdown.signal)
 
   const { listeners } = config
@@ -95,8 +101,10 @@ export async function startBroker(deps: Deps): Promise<void> {
   const metricsApp = createMetricsApp({
     notLive: () => notLive(journal),
     notReady: () => notReady(journal, clusters, asked, shutdown.signal),
+    notes: () => notesOf(clusters),
     metrics: async () => {
       metrics.auditHealth(journal.health())
+      for (const { trusted, guard } of clusters) metrics.admission(trusted.name, guard.doubt() === '')
       return { contentType: metrics.registry.contentType, text: await metrics.registry.metrics() }
     },
     onError,
@@ -121,7 +129,7 @@ export async function startBroker(deps: Deps): Promise<void> {
     await Promise.all(servers.map((server) => server.close(graceMs)))
   })
   shutdown.onShutdown('clusters', async (deadline) => {
-    await Promise.all(clusters.map(({ policies }) => policies.stop(deadline)))
+    await Promise.all(clusters.flatMap(({ policies, guard }) => [policies.stop(deadline), guard.stop()]))
     await Promise.all([...asked.values()].map(({ approvals }) => approvals.stop(deadline)))
     await stopFollowing(deadline)
     await Promise.all(clusters.map(({ kube }) => kube.close()))
@@ -160,7 +168,7 @@ async function openAudit(
 async function connectClusters(
   { config, env, log, clock, shutdown }: Deps,
   { register }: Events,
-): Promise<readonly Cluster[]> {
+): Promise<readonly GuardedCluster[]> {
   const clusters = await Promise.all(
     config.clusters.map(async (entry, at) => {
       const { kubeconfig, context } = entry
@@ -173,7 +181,12 @@ async function connectClusters(
       })
       const asking = { kube, setting: `clusters.${at}.issuer`, delay: systemDelay }
       const issuer = entry.issuer ?? (await publishedIssuer(asking, shutdown.signal))
-      return createCluster({ config: entry, issuer, kube, events: register, clock, log: clusterLog })
+      const watching = { kube, audience: config.issuer, clock, delay: systemDelay, log: clusterLog }
+      const guard = entry.admission
+        ? createAdmissionGuard({ ...watching, settings: entry.admission })
+        : noAdmissionGuard
+      const cluster = createCluster({ config: entry, issuer, kube, guard, events: register, clock, log: clusterLog })
+      return { ...cluster, guard }
     }),
   )
   requireDistinct(clusters)
@@ -245,6 +258,15 @@ function notReady(
         ({ name, refused }) => `cluster ${name} refuses the broker ${refused}: apply and bind charts/rbac/broker.yaml`,
       ),
   ]
+}
+
+/** What exchanges go on with, and an operator wants to know. */
+function notesOf(clusters: readonly GuardedCluster[]): readonly string[] {
+  return clusters
+    .filter(({ guard }) => guard !== noAdmissionGuard)
+    .map(({ trusted, guard }) => ({ name: trusted.name, doubt: guard.doubt() }))
+    .filter(({ doubt }) => doubt !== '')
+    .map(({ name, doubt }) => `no run of cluster ${name} is verified: ${doubt}`)
 }
 
 function lifeCycle(what: 'started' | 'stopped', name: string, time: Date): AuditEntry {

@@ -7,6 +7,8 @@ interface Deps {
   readonly notLive?: () => readonly string[]
   /** What keeps the broker from working, each a sentence; empty when it is ready. */
   readonly notReady: () => readonly string[]
+  /** What a broker that is ready should say all the same, each a sentence. Default: nothing. */
+  readonly notes?: () => readonly string[]
   readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
   readonly onError: (problem: Problem) => void
 }
@@ -15,13 +17,13 @@ interface Deps {
  * `/livez`, `/readyz`, `/metrics`. Live means that the event loop turns and that nothing has failed for good; ready means
  * that an exchange could end in a token.
  */
-export function createMetricsApp({ notLive = () => [], notReady, metrics, onError }: Deps): Express {
+export function createMetricsApp({ notLive = () => [], notReady, notes = () => [], metrics, onError }: Deps): Express {
   const app = createBareApp()
   app.get('/livez', (_request: Request, response: Response) => {
     verdict(response, notLive())
   })
   app.get('/readyz', (_request: Request, response: Response) => {
-    verdict(response, notReady())
+    verdict(response, notReady(), notes())
   })
   app.get('/metrics', async (_request: Request, response: Response) => {
     const { contentType, text } = await metrics()
@@ -30,9 +32,9 @@ export function createMetricsApp({ notLive = () => [], notReady, metrics, onErro
   return sealApp(app, onError)
 }
 
-function verdict(response: Response, reasons: readonly string[]): void {
+function verdict(response: Response, reasons: readonly string[], notes: readonly string[] = []): void {
   const isGood = reasons.length === 0
-  const text = isGood ? 'ok\n' : `${reasons.join('\n')}\n`
+  const text = `${[...(isGood ? ['ok'] : reasons), ...notes].join('\n')}\n`
   response.writeHead(isGood ? 200 : 503, { 'Content-Type': 'text/plain; charset=utf-8', 'Cache-Control': 'no-store' })
   response.end(text)
 }

@@ -31,6 +31,17 @@
 {{- end -}}
 {{- $_ := set $config "interceptor" (dict "senders" $senders) -}}
 {{- end -}}
+{{- if .Values.admission.enabled -}}
+{{- $admission := dict
+  "release" $fullname
+  "namespace" .Release.Namespace
+  "tektonControllers" .Values.admission.tektonControllers
+  "eventListeners" .Values.admission.eventListeners
+  "broker" (printf "%s/%s-broker" .Release.Namespace $fullname)
+  "controller" (printf "%s/%s-controller" .Release.Namespace $fullname)
+-}}
+{{- $_ := set (first $config.clusters) "admission" $admission -}}
+{{- end -}}
 {{- mergeOverwrite $config (deepCopy .Values.broker.config) | toYaml -}}
 {{- end -}}
 

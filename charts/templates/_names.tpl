@@ -77,3 +77,15 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{- if eq $role.kind $kind }}{{ toYaml $role.rules }}{{ end -}}
 {{- end -}}
 {{- end -}}
+
+{{/* A user name of Kubernetes as a literal of CEL. Takes `<namespace>/<serviceaccount>`. */}}
+{{- define "tokenbroker.userName" -}}
+{{- printf "system:serviceaccount:%s" (replace "/" ":" .) | toJson -}}
+{{- end -}}
+
+{{/* The same of a list of them, as a list of CEL. */}}
+{{- define "tokenbroker.userNames" -}}
+{{- $names := list -}}
+{{- range . -}}{{- $names = append $names (include "tokenbroker.userName" .) -}}{{- end -}}
+[{{ join "," $names }}]
+{{- end -}}

@@ -40,7 +40,7 @@ describe('createBrokerMetrics', () => {
     for (const { name, help, type } of own) {
       expect(help, name).toMatch(/^[A-Z0-9].*\.$|, always 1\.$/)
       expect(name.endsWith('_total'), name).toBe(String(type) === 'counter')
-      expect(name).toMatch(/_(total|seconds|records|writable|info)$/)
+      expect(name).toMatch(/_(total|seconds|records|writable|enforced|info)$/)
     }
   })
 

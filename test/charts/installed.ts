@@ -4,6 +4,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'vitest'
+import { expectedPolicies } from '../../core/admission/settings.ts'
 import { type KubeObject, resources } from '../../core/io/kube/api.ts'
 import { applyExample } from '../demo/cluster-objects.ts'
 import { startProcess, waitUntilReady } from '../demo/process.ts'
@@ -28,7 +29,12 @@ export const accountOf = {
 export interface Installed {
   readonly kube: FakeKube
   readonly tekton: FakeTekton
-  readonly urls: { readonly broker: string; readonly webhook: string; readonly issuer: string }
+  readonly urls: {
+    readonly broker: string
+    readonly webhook: string
+    readonly issuer: string
+    readonly metrics: string
+  }
   /** Authorities that the controller published. */
   readonly authority: string
 }
@@ -71,11 +77,12 @@ export async function install(context: TestContext, options: InstallOptions = {}
     context.onTestFinished(async () => void (await process.stop()))
   }
 
+  installPolicies(kube, url(discovery))
   await start('broker', 'broker/main.ts', {
     issuer: url(discovery),
     tokenUrl: url(token),
     listeners: { token: at(token), discovery: at(discovery), metrics: at(metrics) },
-    clusters: [{ name: 'test', issuer: kube.url, kubeconfig: await kubeconfigOf('broker') }],
+    clusters: [{ name: 'test', issuer: kube.url, kubeconfig: await kubeconfigOf('broker'), admission }],
     controller: {
       namespace: system,
       serviceAccount: 'tokenbroker-controller',
@@ -117,8 +124,33 @@ export async function install(context: TestContext, options: InstallOptions = {}
     drainSeconds: 0,
   })
   await ready('webhook', `${url(health)}/readyz`)
-  const urls = { broker: url(token), webhook: `https://localhost:${webhook}`, issuer: url(discovery) }
+  const urls = {
+    broker: url(token),
+    webhook: `https://localhost:${webhook}`,
+    issuer: url(discovery),
+    metrics: url(metrics),
+  }
   return { kube, tekton, urls, authority }
+}
+
+const admission = {
+  release: 'tokenbroker',
+  namespace: system,
+  tektonControllers: ['tekton-pipelines/tekton-pipelines-controller'],
+  eventListeners: [],
+  broker: `${system}/tokenbroker-broker`,
+  controller: `${system}/tokenbroker-controller`,
+}
+
+/** The admission policies, which the server only stores, but for the one that the canary is tried on. */
+function installPolicies({ objects }: FakeKube, audience: string): void {
+  const time = '2026-01-01T00:00:00Z'
+  for (const { name, policy, binding } of expectedPolicies(admission, audience)) {
+    const metadata = { name, labels: { 'app.kubernetes.io/part-of': 'tokenbroker' }, managedFields: [{ time }] }
+    const apiVersion = 'admissionregistration.k8s.io/v1'
+    objects.create({ apiVersion, kind: 'ValidatingAdmissionPolicy', metadata, spec: policy })
+    objects.create({ apiVersion, kind: 'ValidatingAdmissionPolicyBinding', metadata, spec: binding })
+  }
 }
 
 function installObjects(kube: FakeKube, rolesOf: (file: string) => readonly Role[]): void {

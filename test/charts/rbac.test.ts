@@ -77,15 +77,21 @@ describe('the broker', () => {
     ])
   })
 
-  it('lists nothing but its own kinds, namespaces and marked accounts, writes nothing but their status, and asks people', () => {
+  it('lists nothing but its own kinds, namespaces, marked accounts and admission policies, writes nothing but their status, and asks people', () => {
     const [broker] = roles.filter(({ metadata }) => metadata.name === 'tokenbroker-broker')
     const all = broker === undefined ? [] : rights(broker)
 
-    expect(all.filter((right) => /^(list|watch) /.test(right) && !right.endsWith('.tokenbroker.dev'))).toEqual([
+    expect(
+      all.filter((right) => /^(list|watch) /.test(right) && !right.endsWith('.tokenbroker.dev')).toSorted(),
+    ).toEqual([
       'list namespaces.',
-      'watch namespaces.',
       'list serviceaccounts.',
+      'list validatingadmissionpolicies.admissionregistration.k8s.io',
+      'list validatingadmissionpolicybindings.admissionregistration.k8s.io',
+      'watch namespaces.',
       'watch serviceaccounts.',
+      'watch validatingadmissionpolicies.admissionregistration.k8s.io',
+      'watch validatingadmissionpolicybindings.admissionregistration.k8s.io',
     ])
     expect(all.filter((right) => !/^(get|list|watch) /.test(right)).sort()).toEqual([
       'create subjectaccessreviews.authorization.k8s.io',

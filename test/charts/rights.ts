@@ -38,10 +38,15 @@ export function used({ kube }: Installed) {
   const ours = kube
     .requests()
     .filter(({ username }) => username.startsWith(`system:serviceaccount:${system}:`))
-    .map((one) => ({ status: one.status, right: rightOf(one) }))
+    .map((one) => ({ status: isCanary(one) ? 200 : one.status, right: rightOf(one) }))
   const rights = (isWanted: (status: number) => boolean) =>
     new Set(ours.filter(({ status }) => isWanted(status)).map(({ right }) => right))
   return { rights: rights((status) => status < 300), refused: rights((status) => status === 403) }
+}
+
+/** What the broker tries so that admission refuses it, which RBAC has to let through. */
+function isCanary({ info, status }: ReturnType<FakeKube['requests']>[number]): boolean {
+  return status === 403 && info.verb === 'create' && info.plural === 'customruns'
 }
 
 function rightOf({ username, info }: ReturnType<FakeKube['requests']>[number]): string {

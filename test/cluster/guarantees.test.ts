@@ -4,6 +4,7 @@ import { facts, kube } from './harness/cluster.ts'
 import type { KubeObject } from './harness/kube.ts'
 import { explainOnFailure, outcomeOf, waitForPod, waitForRun, waitForSuccess } from './harness/pods.ts'
 import { waitFor } from './harness/wait.ts'
+import { withoutPolicy } from './product/admission.ts'
 import { journalRecords } from './product/audit.ts'
 import { authorizeForm, type BrokerApi, connectBroker, exchangeForm, podToken } from './product/broker-api.ts'
 import { whilePaused } from './product/crash.ts'
@@ -88,39 +89,43 @@ describe.runIf(ownRig)('a token of a run that still works', () => {
   }
 })
 
-describe.runIf(ownRig)('a CustomRun whose params somebody with the role edit changed', () => {
-  test('is refused by the broker and by the controller', async () => {
-    const namespace = await team()
-    explainOnFailure(namespace)
-    const client = await kube()
-    const controllerToken = await podToken(system, await controllerPod())
-    const run = await whilePaused('/app/controller.mjs', async () => {
-      const created = await client.create(pipelineRun(namespace, { isGate: true }))
-      const customRun = await waitFor('the custom run is named by its run', async () => {
-        const { status } = await client.get(await client.pathOf(created))
-        return status?.childReferences && (await childOf(created, 'customruns', 'token'))
-      })
-      const params = [...customRun.spec.params, { name: 'scope', value: 'deploy:production' }]
-      const token = await editorToken(namespace)
-      await client.patch(await client.pathOf(customRun), { spec: { params } }, { token })
+describe.runIf(ownRig)(
+  'a CustomRun whose params somebody with the role edit changed, where admission lets them',
+  () => {
+    test('is refused by the broker and by the controller', async () => {
+      const namespace = await team()
+      explainOnFailure(namespace)
+      const client = await kube()
+      const controllerToken = await podToken(system, await controllerPod())
+      const run = await whilePaused('/app/controller.mjs', async () => {
+        const created = await client.create(pipelineRun(namespace, { isGate: true }))
+        const customRun = await waitFor('the custom run is named by its run', async () => {
+          const { status } = await client.get(await client.pathOf(created))
+          return status?.childReferences && (await childOf(created, 'customruns', 'token'))
+        })
+        const params = [...customRun.spec.params, { name: 'scope', value: 'deploy:production' }]
+        const token = await editorToken(namespace)
+        const path = await client.pathOf(customRun)
+        await withoutPolicy('custom-runs', () => client.patch(path, { spec: { params } }, { token }))
 
-      const { name, uid } = customRun.metadata
-      const answer = await broker.post('/authorize', authorizeForm(`${namespace}/${name}/${uid}`, controllerToken))
-      expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } })
-      expect(await recordOf(answer.body['exchange_id'])).toMatchObject({
-        outcome: 'denied',
-        reason: 'custom_run_changed',
+        const { name, uid } = customRun.metadata
+        const answer = await broker.post('/authorize', authorizeForm(`${namespace}/${name}/${uid}`, controllerToken))
+        expect(answer).toMatchObject({ status: 400, body: { error: 'invalid_request' } })
+        expect(await recordOf(answer.body['exchange_id'])).toMatchObject({
+          outcome: 'denied',
+          reason: 'custom_run_changed',
+        })
+        return created
       })
-      return created
+      await waitForRun(run)
+      expect(outcomeOf(await childOf(run, 'customruns', 'token'))).toMatchObject({
+        status: 'False',
+        reason: 'SpecChanged',
+        message: expect.stringContaining('spec.params.scope'),
+      })
     })
-    await waitForRun(run)
-    expect(outcomeOf(await childOf(run, 'customruns', 'token'))).toMatchObject({
-      status: 'False',
-      reason: 'SpecChanged',
-      message: expect.stringContaining('spec.params.scope'),
-    })
-  })
-})
+  },
+)
 
 describe('Events', () => {
   test('tell how each CustomRun went, with the words of its condition', async () => {

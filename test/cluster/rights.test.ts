@@ -20,6 +20,7 @@ type Milestone =
   | 'the controller is ready, and follows runs'
   | 'the webhook is ready'
   | 'policies say whether they are usable'
+  | 'runs can be verified'
   | 'a run is authorised'
   | 'Events say so'
   | 'a pod gets a token'
@@ -63,6 +64,11 @@ const stops: Readonly<Record<string, Milestone>> = {
   'broker.yaml patch tokenapprovals/status.tokenbroker.dev': people,
   'broker.yaml get validatingadmissionpolicies.admissionregistration.k8s.io': people,
   'broker.yaml get validatingadmissionpolicybindings.admissionregistration.k8s.io': people,
+  'broker.yaml list validatingadmissionpolicies.admissionregistration.k8s.io': 'runs can be verified',
+  'broker.yaml watch validatingadmissionpolicies.admissionregistration.k8s.io': 'runs can be verified',
+  'broker.yaml list validatingadmissionpolicybindings.admissionregistration.k8s.io': 'runs can be verified',
+  'broker.yaml watch validatingadmissionpolicybindings.admissionregistration.k8s.io': 'runs can be verified',
+  'broker.yaml create customruns.tekton.dev': 'runs can be verified',
   'controller.yaml list customruns.tekton.dev': controller,
   'controller.yaml watch customruns.tekton.dev': controller,
   'controller.yaml list pipelineruns.tekton.dev': controller,
@@ -188,6 +194,10 @@ async function story(right: string, context: TestContext): Promise<void> {
   await reach(kube, 'policies say whether they are usable', () =>
     [resources.tokenPolicies, resources.clusterTokenPolicies, resources.clusterTokenProviders].every(isJudged),
   )
+  const guarded = ['validatingadmissionpolicies', 'validatingadmissionpolicybindings', 'namespaces']
+  const areInForce = async () => (await (await fetch(`${installed.urls.metrics}/readyz`)).text()) === 'ok\n'
+  const isGuarding = () => guarded.every((resource) => kube.openWatches({ resource }) > 0)
+  await reach(kube, 'runs can be verified', async () => isGuarding() && (await areInForce()), 1)
 
   const run = tekton.createPipelineRun({ tasks }, { namespace: 'payments', serviceAccount: 'deployer' })
   const customRuns = () => kube.objects.list(resources.customRuns, 'payments')

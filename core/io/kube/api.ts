@@ -22,6 +22,8 @@ export interface ObjectMeta {
   readonly annotations?: Readonly<Record<string, string>>
   readonly ownerReferences?: readonly OwnerReference[]
   readonly finalizers?: readonly string[]
+  /** Who changed which fields when; dropped unless a list asks for it. */
+  readonly managedFields?: unknown
 }
 
 /** An object as the API server sends it: nothing but `metadata` is promised, the edge that uses it parses the rest. */
@@ -64,9 +66,6 @@ export const resources = {
     plural: 'clusterinterceptors',
     isNamespaced: false,
   },
-  taskRuns: { group: 'tekton.dev', version: 'v1', plural: 'taskruns', isNamespaced: true },
-  pipelineRuns: { group: 'tekton.dev', version: 'v1', plural: 'pipelineruns', isNamespaced: true },
-  customRuns: { group: 'tekton.dev', version: 'v1beta1', plural: 'customruns', isNamespaced: true },
   validatingAdmissionPolicies: {
     group: 'admissionregistration.k8s.io',
     version: 'v1',
@@ -79,6 +78,9 @@ export const resources = {
     plural: 'validatingadmissionpolicybindings',
     isNamespaced: false,
   },
+  taskRuns: { group: 'tekton.dev', version: 'v1', plural: 'taskruns', isNamespaced: true },
+  pipelineRuns: { group: 'tekton.dev', version: 'v1', plural: 'pipelineruns', isNamespaced: true },
+  customRuns: { group: 'tekton.dev', version: 'v1beta1', plural: 'customruns', isNamespaced: true },
   tokenApprovals: { group: 'tokenbroker.dev', version: 'v1alpha1', plural: 'tokenapprovals', isNamespaced: true },
   tokenPolicies: { group: 'tokenbroker.dev', version: 'v1alpha1', plural: 'tokenpolicies', isNamespaced: true },
   clusterTokenPolicies: {
@@ -104,6 +106,8 @@ export interface ListOptions {
   readonly namespace?: string
   readonly labelSelector?: string
   readonly fieldSelector?: string
+  /** Default false: `metadata.managedFields` is half of many objects, and hardly anybody reads it. */
+  readonly keepsManagedFields?: boolean
 }
 
 export type PatchType = 'merge' | 'json' | 'apply'
@@ -156,9 +160,17 @@ export class KubeError extends Error {
   readonly status: number
   readonly reason: string
   readonly retryAfterSeconds: number | undefined
+  /** Name of the ValidatingAdmissionPolicy that refused. */
+  readonly deniedBy: string | undefined
 
-  constructor(status: number, reason: string, message: string, retryAfterSeconds?: number) {
+  constructor(
+    status: number,
+    reason: string,
+    message: string,
+    { retryAfterSeconds, deniedBy }: { retryAfterSeconds?: number | undefined; deniedBy?: string | undefined } = {},
+  ) {
     super(message)
+    this.deniedBy = deniedBy
     this.status = status
     this.reason = reason
     this.retryAfterSeconds = retryAfterSeconds
@@ -172,7 +184,7 @@ export class KubeError extends Error {
 export interface KubeClient {
   /** @returns undefined when there is no such object */
   get<T extends KubeObject>(resource: Resource, ref: ObjectRef, signal: AbortSignal): Promise<T | undefined>
-  /** All pages, `metadata.managedFields` dropped; `resourceVersion` is where a watch goes on. */
+  /** All pages; `resourceVersion` is where a watch goes on. */
   list<T extends KubeObject>(
     resource: Resource,
     options: ListOptions,

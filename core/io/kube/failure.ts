@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { KubeError } from './api.ts'
 
 /** The API server gave no answer that could be read: refused, reset, too slow, too big, no JSON. See `cause`. */
@@ -28,7 +29,19 @@ const reasons: Readonly<Record<number, string>> = {
  */
 export function kubeError(call: string, status: number, body: unknown, retryAfterSeconds?: number): KubeError {
   const reason = status === 410 ? 'Expired' : (statusReason(body) ?? reasons[status] ?? 'Unknown')
-  return new KubeError(status, reason, `${call} was answered ${status} ${reason}`, retryAfterSeconds)
+  const more = { retryAfterSeconds, deniedBy: denyingPolicy(body) }
+  return new KubeError(status, reason, `${call} was answered ${status} ${reason}`, more)
+}
+
+const shape = z.object({ details: z.object({ causes: z.array(z.object({ message: z.string().max(4096) })).max(16) }) })
+
+/** Of the causes that the API server gives: there is no field for the policy, only this beginning of a text of its own. */
+function denyingPolicy(body: unknown): string | undefined {
+  for (const { message } of shape.safeParse(body).data?.details.causes ?? []) {
+    const name = /^ValidatingAdmissionPolicy '([a-z0-9][a-z0-9.-]{0,252})' with binding /.exec(message)?.[1]
+    if (name !== undefined) return name
+  }
+  return undefined
 }
 
 /** metav1.Status.reason: one word; anything else is not repeated. */

@@ -51,7 +51,7 @@ async function listPages<T extends KubeObject>(
       { method: 'GET', path, query, isRead: true, maxBytes: pageBytes, timeoutMs: pageTimeoutMs },
       signal,
     )
-    const { found, resourceVersion, more } = readPage<T>(page, path)
+    const { found, resourceVersion, more } = readPage<T>(page, path, options.keepsManagedFields)
     for (const item of found) items.push(item)
     if (more === undefined) return { items, resourceVersion }
     next = more
@@ -61,6 +61,7 @@ async function listPages<T extends KubeObject>(
 function readPage<T extends KubeObject>(
   page: unknown,
   path: string,
+  keepsManagedFields: boolean | undefined,
 ): { readonly found: readonly T[]; readonly resourceVersion: string; readonly more: string | undefined } {
   const metadata = isRecord(page) && isRecord(page['metadata']) ? page['metadata'] : {}
   const { resourceVersion, continue: more } = metadata
@@ -71,7 +72,7 @@ function readPage<T extends KubeObject>(
   }
   const listed = { apiVersion: page['apiVersion'], kind: page['kind'] }
   return {
-    found: items.map((item) => tidyObject<T>(item, listed)),
+    found: items.map((item) => tidyObject<T>(item, listed, keepsManagedFields)),
     resourceVersion,
     more: typeof more === 'string' && more !== '' ? more : undefined,
   }

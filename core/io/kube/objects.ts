@@ -10,15 +10,16 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 /**
- * What enters from the API server: `managedFields` go, as they are half of many objects and nobody reads them, and
+ * What enters from the API server: `managedFields` go, as they are half of many objects, where nobody asked for them, and
  * items of built-in lists, which come without them, get `apiVersion` and `kind`. Changes the object it is given.
  */
 export function tidyObject<T extends KubeObject>(
   object: Record<string, unknown>,
   listed?: { readonly apiVersion: unknown; readonly kind: unknown },
+  keepsManagedFields = false,
 ): T {
   const metadata = object['metadata']
-  if (isRecord(metadata)) delete metadata['managedFields']
+  if (isRecord(metadata) && !keepsManagedFields) delete metadata['managedFields']
   if (listed && object['kind'] === undefined && typeof listed.kind === 'string') {
     object['apiVersion'] = listed.apiVersion
     object['kind'] = listed.kind.replace(/List$/, '')

@@ -32,7 +32,8 @@ export function createReading(transport: Transport): Pick<KubeClient, 'get' | 'l
       const path = collectionPath(resource, options.namespace)
       const wanted = { watch: 'true', allowWatchBookmarks: 'true', resourceVersion, timeoutSeconds: watchSeconds }
       const body = await transport.stream(path, listQuery(options, wanted), signal)
-      yield* watchEvents<T>(body, `GET ${path}`, objectLimits.maxBytes)
+      const { keepsManagedFields } = options
+      yield* watchEvents<T>(body, `GET ${path}`, { maxLineLength: objectLimits.maxBytes, keepsManagedFields })
     },
   }
 }

@@ -5,6 +5,12 @@ import { isKubeObject, isRecord, tidyObject } from './objects.ts'
 
 const kinds = { ADDED: 'added', MODIFIED: 'modified', DELETED: 'deleted' } as const
 
+interface WatchOptions {
+  readonly maxLineLength: number
+  /** Default false. */
+  readonly keepsManagedFields?: boolean | undefined
+}
+
 /**
  * Reads the events of a watch: one JSON document per line. Ends with the stream; half a line at its end is dropped, as
  * the watch that follows brings it again.
@@ -16,14 +22,14 @@ const kinds = { ADDED: 'added', MODIFIED: 'modified', DELETED: 'deleted' } as co
 export async function* watchEvents<T extends KubeObject>(
   body: AsyncIterable<Uint8Array>,
   call: string,
-  maxLineLength: number,
+  { maxLineLength, keepsManagedFields = false }: WatchOptions,
 ): AsyncGenerator<WatchEvent<T>> {
   for await (const line of lines(body, maxLineLength)) {
-    if (line !== '') yield toEvent<T>(parseJson(line), call)
+    if (line !== '') yield toEvent<T>(parseJson(line), call, keepsManagedFields)
   }
 }
 
-function toEvent<T extends KubeObject>(event: unknown, call: string): WatchEvent<T> {
+function toEvent<T extends KubeObject>(event: unknown, call: string, keepsManagedFields: boolean): WatchEvent<T> {
   if (!isRecord(event) || !isRecord(event['object']))
     throw new KubeUnreachable(`${call} sent something that is no event`)
   const { type, object } = event
@@ -36,7 +42,7 @@ function toEvent<T extends KubeObject>(event: unknown, call: string): WatchEvent
   if (typeof resourceVersion !== 'string') throw new KubeUnreachable(`${call} sent an object without a version`)
   if (type === 'BOOKMARK') return { kind: 'bookmark', resourceVersion }
   if ((type === 'ADDED' || type === 'MODIFIED' || type === 'DELETED') && isKubeObject(object)) {
-    return { kind: kinds[type], object: tidyObject<T>(object) }
+    return { kind: kinds[type], object: tidyObject<T>(object, undefined, keepsManagedFields) }
   }
   throw new KubeUnreachable(`${call} sent an event that is not known`)
 }

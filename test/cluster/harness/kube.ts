@@ -46,7 +46,7 @@ export interface CallOptions {
   /** Speaks as the holder of this token instead of the kubeconfig's user; the empty string means as nobody. */
   readonly token?: string
   /** Speaks for this user, whom the kubeconfig's may impersonate. */
-  readonly as?: { readonly username: string; readonly uid?: string }
+  readonly as?: { readonly username: string; readonly uid?: string; readonly groups?: readonly string[] }
 }
 
 interface Resource {
@@ -166,6 +166,7 @@ export class Kube {
         ...(token ? { authorization: `Bearer ${token}` } : {}),
         ...(options.as && { 'impersonate-user': options.as.username }),
         ...(options.as?.uid && { 'impersonate-uid': options.as.uid }),
+        ...(options.as?.groups && { 'impersonate-group': [...options.as.groups] }),
         ...(body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }),
       },
       body: body === undefined ? null : JSON.stringify(body),

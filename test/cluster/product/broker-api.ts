@@ -1,5 +1,6 @@
 import { Agent, request } from 'undici'
 import { kube } from '../harness/cluster.ts'
+import type { CallOptions, KubeObject } from '../harness/kube.ts'
 import { issuerUrl, tokenUrl } from './names.ts'
 
 export interface BrokerAnswer {
@@ -55,16 +56,22 @@ export function authorizeForm(customRun: string, actorToken: string): Readonly<R
   }
 }
 
+/** Admission lets tokens for the broker be made in the name of nodes alone. */
+const kubelet = { username: 'kubelet', groups: ['system:masters', 'system:nodes'] }
+
 /** A token as the kubelet would put it into this pod. */
 export async function podToken(namespace: string, podName: string, audience = issuerUrl): Promise<string> {
   const client = await kube()
   const pod = await client.get(`/api/v1/namespaces/${namespace}/pods/${podName}`)
-  const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name: podName, uid: pod.metadata.uid }
-  const account: string = pod.spec.serviceAccountName
-  const { status } = await client.post(`/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`, {
-    apiVersion: 'authentication.k8s.io/v1',
-    kind: 'TokenRequest',
-    spec: { audiences: [audience], expirationSeconds: 3600, boundObjectRef },
-  })
-  return status.token
+  return await mintToken(pod, audience, { as: kubelet })
+}
+
+/** What anybody asks the API server for who wants to speak for a pod. */
+export async function mintToken(pod: KubeObject, audience: string, as: CallOptions): Promise<string> {
+  const { namespace, name, uid } = pod.metadata
+  const path = `/api/v1/namespaces/${namespace}/serviceaccounts/${pod.spec.serviceAccountName}/token`
+  const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name, uid }
+  const spec = { audiences: [audience], expirationSeconds: 3600, boundObjectRef }
+  const request = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec }
+  return (await (await kube()).post(path, request, as)).status.token
 }

@@ -9,6 +9,7 @@ import { effectiveUser } from './impersonation.ts'
 import { jsonOf, textAt } from './json.ts'
 import type { Lister } from './list.ts'
 import { patchKind } from './patch.ts'
+import { enforceProvenance } from './provenance-policy.ts'
 import { checkFieldManager, type Registry, type Target, type WriteOptions } from './registry.ts'
 import { attributesOf, type RequestInfo, refusal } from './request-info.ts'
 import type { ApiResource } from './resources.ts'
@@ -100,6 +101,7 @@ export function createHandler(deps: HandlerDeps): Handler {
     const body = await readJson(request)
     const refusal = target.resource.plural === 'pods' ? deps.judgePod(body) : undefined
     if (refusal !== undefined) throw badRequest(refusal)
+    enforceProvenance(storage, target.resource, body)
     sendObject(response, 201, registry.create(target, body, writeOptions(info)))
   }
 

@@ -95,6 +95,11 @@ function writable(metadata: Json): Partial<ObjectMeta> {
   return Object.fromEntries(kept.map((key) => [key, metadata[key]]))
 }
 
+/** Nobody's writes are noted here: a test that needs such notes brings them. */
+function broughtNotes({ managedFields }: Json): Partial<ObjectMeta> {
+  return Array.isArray(managedFields) ? { managedFields } : {}
+}
+
 /** The object as it is stored at first. @throws ApiError 400 or 422 */
 export function newObject(resource: ApiResource, namespace: string | undefined, body: Json, clock: Clock): KubeObject {
   const metadata = (body['metadata'] ?? {}) as Json
@@ -125,6 +130,7 @@ export function newObject(resource: ApiResource, namespace: string | undefined, 
       ...(resource.hasGeneration ? { generation: 1 } : {}),
       creationTimestamp: rfc3339(clock()),
       ...writable(metadata),
+      ...broughtNotes(metadata),
     },
   }
 }

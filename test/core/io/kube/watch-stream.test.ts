@@ -10,7 +10,7 @@ async function read(chunks: readonly (string | Uint8Array)[], limit = 1000): Pro
     for (const chunk of chunks) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk
   }
   const events: WatchEvent[] = []
-  for await (const event of watchEvents(body(), 'GET /pods', limit)) events.push(event)
+  for await (const event of watchEvents(body(), 'GET /pods', { maxLineLength: limit })) events.push(event)
   return events
 }
 
