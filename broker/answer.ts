@@ -68,6 +68,8 @@ function granted(grant: Grant, issued: IssuedToken): Answer {
       expires_in: Math.max(0, Math.floor(lifeMs / 1000)),
       scope: issued.scopes.join(' '),
       exchange_id: grant.exchangeId,
+      // What an agent needs no more is not kept alive for it: docs/adr/0018-agents-and-initiators.md
+      ...(grant.allowance.agent && { renewal: 'on_request' }),
     }),
   }
 }

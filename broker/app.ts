@@ -10,8 +10,10 @@ import { createNameAgents } from './agents.ts'
 import { createApprove } from './approvals/approve.ts'
 import type { AskedCluster } from './approvals/asked-cluster.ts'
 import { authorizeRun } from './approvals/authorize-run.ts'
+import { createBudgetedSettle } from './approvals/budgeted.ts'
 import { pollIntervalSeconds } from './approvals/pending.ts'
 import { createSettle } from './approvals/settle.ts'
+import type { AgentBudgets } from './audit/agent-budgets.ts'
 import type { GrantBook } from './audit/grant-book.ts'
 import { createCallerDoor } from './caller-door.ts'
 import type { Cluster } from './cluster.ts'
@@ -44,6 +46,7 @@ export interface AppParts {
   readonly issuer: Issuer
   readonly journal: AuditJournal
   readonly book: GrantBook
+  readonly budgets: Pick<AgentBudgets, 'reserve' | 'release'>
   readonly countRefusal: CountRefusal
   readonly metrics: BrokerMetrics
   readonly log: Logger
@@ -60,7 +63,7 @@ const pollBurst = 4
 
 /** Joins the rooms of the broker into its token listener. Nothing here decides anything. */
 export function createApp(parts: AppParts): RequestListener {
-  const { config, clusters, issuer, journal, book, clock, log, newId } = parts
+  const { config, clusters, issuer, journal, book, budgets, clock, log, newId } = parts
   const { controller, limits } = config
   const verify = createVerifyWorkload({
     clusters: new Map(clusters.map(({ trusted }) => [trusted.issuer, trusted])),
@@ -69,7 +72,7 @@ export function createApp(parts: AppParts): RequestListener {
     reviews: createExpiringCache<TokenReviewResult>({ ttlMs: reviewCacheMs, maxEntries: maxCachedReviews, clock }),
   })
   const rate = (perSecond: number, burst: number) => createRateLimit({ perSecond, burst, maxKeys: maxRateKeys, clock })
-  const settle = createSettle({ book, clock })
+  const settle = createBudgetedSettle({ settle: createSettle({ book, clock }), reserve: budgets.reserve })
   const approve = createApprove({
     book,
     clusters: parts.asked,
@@ -119,6 +122,7 @@ export function createApp(parts: AppParts): RequestListener {
         }),
       authorize: (allowance, { into }) => authorizeRun(allowance, into, { id: newId(), clock }),
       callsUpstream: (grant) => providerTraits(grant.allowance.provider.spec).callsUpstream,
+      release: budgets.release,
       issue: createIssue({ mint: issuer.mint }),
       record: (entry) => journal.append(entry),
       count: parts.countRefusal,

@@ -31,11 +31,13 @@ export interface ExchangeSteps {
   ): Promise<Gathered>
   /** Resolves where the people who have to say yes did, or nobody has to. @throws Problem `approval_*` */
   approve(allowance: Allowance, known: Known, into: Gathered['into'], signal: AbortSignal): Promise<void>
-  /** The right to one token. @throws Problem */
+  /** The right to one token. What it reserves is given back by `release`, unless its record is written. @throws Problem */
   settle(exchangeId: string, allowance: Allowance, requester: Requester, into: Gathered['into']): Grant
   authorize(allowance: Allowance, gathered: Gathered): Authorization
   /** Does issuing under this grant leave the process? Then the intent is durable first. */
   callsUpstream(grant: Grant): boolean
+  /** Nothing came of this exchange: gives back what it reserved, if anything. */
+  release(exchangeId: string): void
   /** Asks the provider and checks its answer. @throws Problem */
   issue(grant: Grant, signal: AbortSignal): Promise<IssuedToken>
   /** Resolves when the entry is durable. @throws Problem `audit_unavailable` */
@@ -72,6 +74,7 @@ export function createExchange(steps: ExchangeSteps): Exchange {
       const outcome = await conclude(steps, known, known.allowance, known.requester, known.gathered, signal)
       return await recordAndAnswer(steps, known, outcome)
     } catch (cause) {
+      steps.release(known.exchangeId)
       return await refuse(steps, known, asProblem(cause, signal))
     }
   }

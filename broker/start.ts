@@ -12,6 +12,7 @@ import { createUuidV7 } from '../core/io/uuid.ts'
 import { createApp } from './app.ts'
 import { type AskedCluster, createAskedCluster } from './approvals/asked-cluster.ts'
 import { createAccessBook } from './audit/access-book.ts'
+import { createAgentBudgets } from './audit/agent-budgets.ts'
 import { systemAlarm } from './audit/alarm.ts'
 import type { GrantBook } from './audit/grant-book.ts'
 import { type Journal, openJournal } from './audit/journal.ts'
@@ -55,6 +56,7 @@ export async function startBroker(deps: Deps): Promise<void> {
   const newId = createUuidV7(clock)
   const book = createGrantBook({ clock })
   const access = createAccessBook()
+  const budgets = createAgentBudgets({ clock })
   const events = createEvents(config, clock)
   const keys = await openedBy(
     { key: 'keys.directory', mend: writableVolume },
@@ -68,7 +70,7 @@ export async function startBroker(deps: Deps): Promise<void> {
     newId,
     signInBackground: availableParallelism() > 1,
   })
-  const journal = await openAudit(deps, newId, [book, events, access])
+  const journal = await openAudit(deps, newId, [book, budgets, events, access])
   const suppressor = createSuppressor({ journal, clock, alarm: systemAlarm, log, subject: config.name })
   const metrics = createBrokerMetrics({ version })
   const clusters = await connectClusters(deps, events)
@@ -81,6 +83,7 @@ export async function startBroker(deps: Deps): Promise<void> {
     issuer,
     journal,
     book,
+    budgets,
     countRefusal,
     metrics,
     log,
@@ -94,7 +97,7 @@ export async function startBroker(deps: Deps): Promise<void> {
     policies.start()
     guard.start()
   }
-  void keepHouse({ keys, books: [book, events], clock, delay: systemDelay, log }, shutdown.signal)
+  void keepHouse({ keys, books: [book, budgets, events], clock, delay: systemDelay, log }, shutdown.signal)
 
   const { listeners } = config
   const onError = (err: unknown) => log.error({ err }, 'listener failed')

@@ -79,3 +79,35 @@ export interface GrantBook {
   /** Forgets what expired before `now`; ended runs are kept for the longest life a token can have. */
   sweep(now: Date): void
 }
+
+/** A grant to an agent, as far as budgets count it: from a record, or before it is issued. */
+export interface AgentGrant {
+  readonly exchangeId: string
+  readonly cluster: string
+  readonly namespace: string
+  readonly serviceAccount: string
+  /** UID of the pod, or of the CustomRun whose Secret it is for. */
+  readonly holder: string
+  /** `runKey`; undefined for a pod that no run made, which then counts as a run of its own. */
+  readonly run: string | undefined
+  readonly policyUid: string
+  readonly provider: string
+  readonly audience: string
+  readonly scope: readonly string[]
+}
+
+/** Where a grant to an agent is counted: under its policy, and under its provider whatever the policy. */
+export type Ledger = 'policy' | 'provider'
+
+/** What agents may have; undefined where nobody says so. */
+export interface Budget {
+  readonly perRun?: number | undefined
+  readonly perHour?: number | undefined
+}
+
+/** What refuses one more grant. */
+export interface SpentBudget {
+  readonly ledger: Ledger
+  readonly per: 'run' | 'hour'
+  readonly limit: number
+}

@@ -1,4 +1,5 @@
 import { nearestKey } from '../../core/config-expectation.ts'
+import { agentAnnotation } from '../../core/identity/agent-mark.ts'
 import { initiatorAnnotation } from '../../core/identity/initiator.ts'
 import { revokedByAnnotation } from '../../core/tekton/revocation.ts'
 import { annotationPrefix, injectedLabel } from './names.ts'
@@ -9,7 +10,7 @@ type Annotations = Readonly<Record<string, string>> | null | undefined
 /** What a pod can say; the other keys of this product stand on other objects. */
 const read = ['inject', 'steps', 'as', 'optional', 'wait'].map((key) => `${annotationPrefix}${key}`)
 /** Not read from pods, but Tekton copies them down, or people see them there. */
-const known: readonly string[] = [...read, initiatorAnnotation, revokedByAnnotation, injectedLabel]
+const known: readonly string[] = [...read, agentAnnotation, initiatorAnnotation, revokedByAnnotation, injectedLabel]
 
 /** A key with a typing error would do nothing, and the default in its place may give the token to more steps. */
 export function unknownAnnotations(annotations: Annotations): readonly Complaint[] {

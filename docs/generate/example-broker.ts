@@ -1,6 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { createApp } from '../../broker/app.ts'
 import { createAskedCluster } from '../../broker/approvals/asked-cluster.ts'
+import { createAgentBudgets } from '../../broker/audit/agent-budgets.ts'
 import { createMemoryJournal } from '../../broker/audit/memory-journal.ts'
 import { createGrantBook } from '../../broker/audit/project-grants.ts'
 import { type Cluster, createCluster } from '../../broker/cluster.ts'
@@ -58,6 +59,7 @@ export async function startExampleBroker(): Promise<ExampleBroker> {
     issuer: await testIssuer({ access: ['RS256'], federation: ['RS256'] }, { issuerUrl }),
     journal,
     book,
+    budgets: createAgentBudgets({ clock }),
     countRefusal: createCountRefusal({ suppress: () => undefined, meter: () => undefined }),
     metrics: createBrokerMetrics({ version }),
     log,

@@ -126,6 +126,7 @@ export function play(changes: Partial<ExchangeSteps> = {}): Played {
     approve: async () => undefined,
     settle: (id, allowance) => grantOf(allowance, id),
     authorize: (allowance, { into }) => authorizationOf(allowance, into),
+    release: () => undefined,
     callsUpstream: () => false,
     issue: async () => issued,
     record: async () => ({ eventId: 'event-1', sequence: 1, chainUid: 'chain-1' }) as Receipt,
@@ -142,6 +143,7 @@ export function play(changes: Partial<ExchangeSteps> = {}): Played {
     approve: all.approve,
     settle: (...args) => noting('settle', () => all.settle(...args)),
     authorize: (...args) => noting('authorize', () => all.authorize(...args)),
+    release: all.release,
     callsUpstream: all.callsUpstream,
     issue: (...args) => noting('issue', () => all.issue(...args)),
     async record(entry) {

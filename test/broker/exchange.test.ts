@@ -157,6 +157,19 @@ describe('createExchange', () => {
     expectNoCredentials(played, answer)
   })
 
+  it.each([
+    ['the provider fails', { issue: failing('provider_unavailable') }],
+    ['the record cannot be written', { record: failing('audit_unavailable') }],
+  ])('gives back what it reserved where %s, and nothing where all went well', async (_, changes) => {
+    const released: string[] = []
+    const release = (id: string) => void released.push(id)
+
+    await run(play({ release }))
+    expect(released).toEqual([])
+    await run(play({ release, ...changes }))
+    expect(released).toEqual([exchangeId])
+  })
+
   it('authorises a run at the other door, and issues nothing', async () => {
     const played = play()
 

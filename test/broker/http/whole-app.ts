@@ -2,6 +2,7 @@ import { vi } from 'vitest'
 import { createApp } from '../../../broker/app.ts'
 import { createAskedCluster } from '../../../broker/approvals/asked-cluster.ts'
 import { createAccessBook } from '../../../broker/audit/access-book.ts'
+import { createAgentBudgets } from '../../../broker/audit/agent-budgets.ts'
 import type { GrantBook } from '../../../broker/audit/grant-book.ts'
 import type { Journal } from '../../../broker/audit/journal.ts'
 import { createMemoryJournal } from '../../../broker/audit/memory-journal.ts'
@@ -77,6 +78,7 @@ export async function startBroker({
   const newId = createUuidV7(clock)
   const book = createGrantBook({ clock })
   const access = createAccessBook()
+  const budgets = createAgentBudgets({ clock })
   const journal = createMemoryJournal({
     source: '/tokenbroker/test',
     broker: { name: 'test', version: '0' },
@@ -84,6 +86,7 @@ export async function startBroker({
     log,
     onDurable(record) {
       book.apply(record)
+      budgets.apply(record)
       access.apply(record)
     },
   })
@@ -103,6 +106,7 @@ export async function startBroker({
     issuer: await testIssuer(fastAlgorithms, { issuerUrl }),
     journal,
     book,
+    budgets,
     countRefusal: createCountRefusal({
       suppress: (door, reason, caller) =>
         counted.push([door, reason, ...(caller ? [`${caller.namespace}/${caller.service_account}`] : [])].join(' ')),
