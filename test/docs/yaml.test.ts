@@ -1,6 +1,8 @@
 import { globSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { parseAllDocuments } from 'yaml'
+import { z } from 'zod'
+import { agentsConfig } from '../../broker/agents.ts'
 import { brokerConfig } from '../../broker/config.ts'
 import { apiGroupVersion } from '../../core/crd/kind.ts'
 import { kinds } from '../../core/crd/kinds.ts'
@@ -48,6 +50,7 @@ describe('YAML in the documentation', () => {
     ['docs/reference/broker-config.md', (value: unknown) => brokerConfig.parse(value)],
     ['docs/reference/controller-config.md', (value: unknown) => controllerConfig.parse(value)],
     ['docs/guides/sidecar.md', (value: unknown) => parseConfig(value)],
+    ['docs/guides/agents.md', (value: unknown) => z.strictObject({ agents: agentsConfig }).parse(value)],
   ])('shows a configuration that works in %s', (file, parse) => {
     const [example] = documents.filter(({ where }) => where.startsWith(file))
 
