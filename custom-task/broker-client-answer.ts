@@ -44,6 +44,8 @@ export interface Refused {
   readonly error: string
   readonly description: string
   readonly status: number
+  /** Name of the TokenApproval, where it is the word of people or nobody said one in time. */
+  readonly approval?: string | undefined
   readonly exchangeId: string | undefined
 }
 
@@ -188,6 +190,7 @@ export function readErrorAnswer(answer: BrokerAnswer): NotGranted {
     error: body.error,
     description: describe(body),
     status: answer.status,
+    approval: body.approval,
     exchangeId: body.exchange_id,
   }
 }

@@ -8,6 +8,7 @@ import { createApply } from './apply.ts'
 import { createAttempts } from './attempts.ts'
 import type { Broker } from './broker.ts'
 import { createCaches } from './caches.ts'
+import { createDecidedApprovals } from './decided-approvals.ts'
 import { createEndRun } from './end-run.ts'
 import { followLiveRuns } from './follow-live-runs.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -80,6 +81,14 @@ export function createController(deps: ControllerDeps, options: ControllerOption
     clock,
   }
   const refusals = createPodRefusals({ kube, events, log, clock, delay, random }, options.namespace)
+  const approvals = createDecidedApprovals({ client: kube, list, log, clock, delay, random }, (runUid) => {
+    for (const key of caches.keysOf(runUid)) {
+      const uid = caches.customRun(key)?.customRun.metadata.uid
+      if (uid === undefined) continue
+      attempts.wake(uid)
+      queue.add(key)
+    }
+  })
   const reconcile = createReconcile({
     cachedRun: caches.customRun,
     ownWrites,
@@ -94,6 +103,7 @@ export function createController(deps: ControllerDeps, options: ControllerOption
   return Object.freeze({
     async start(signal: AbortSignal): Promise<void> {
       refusals.start()
+      approvals.start()
       await caches.start(signal)
       const { customRuns, pipelineRuns } = caches.size()
       log.info({ custom_runs: customRuns, pipeline_runs: pipelineRuns }, 'caches filled')
@@ -104,7 +114,7 @@ export function createController(deps: ControllerDeps, options: ControllerOption
     async stop(deadline: AbortSignal): Promise<void> {
       stopping.abort()
       await caches.stop()
-      await Promise.all([queue.shutDown(deadline), runEnds.shutDown(deadline), refusals.stop(deadline)])
+      await Promise.all([queue.shutDown(deadline), runEnds.shutDown(deadline), refusals.stop(deadline), approvals.stop()])
     },
   })
 }

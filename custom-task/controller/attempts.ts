@@ -13,6 +13,8 @@ export interface Attempts {
   current(run: OurRun): Attempt
   /** The broker has answered; says when it may be asked again. */
   answered(run: OurRun, answers: readonly Answer[]): void
+  /** What is waited for may be there: the broker may be asked at once. */
+  wake(uid: string): void
   /** The Secrets were made under the current attempt. */
   delivered(run: OurRun, secrets: readonly MadeSecret[]): void
   forget(uid: string): void
@@ -54,6 +56,12 @@ export function createAttempts({ clock, random }: { readonly clock: Clock; reado
       const waits = answers.map((answer) => waitMs(answer, backoffMs(before.failures, backoff, random)))
       const nextAskAt = new Date(clock().getTime() + Math.max(...waits))
       remembered.set(run.customRun.metadata.uid, { ...before, answers, nextAskAt, failures })
+    },
+    wake(uid: string): void {
+      const known = remembered.get(uid)
+      if (known?.answers?.some((answer) => answer.kind === 'pending')) {
+        remembered.set(uid, { ...known, nextAskAt: undefined })
+      }
     },
     delivered(run: OurRun, delivered: readonly MadeSecret[]): void {
       remembered.set(run.customRun.metadata.uid, { ...current(run), delivered })

@@ -30,6 +30,8 @@ export interface Refused {
   readonly error: string
   /** The broker's sentence that says the mend. */
   readonly description: string
+  /** Name of the TokenApproval, where it is the word of people or nobody said one in time. */
+  readonly approval?: string | undefined
   readonly exchangeId: string | undefined
 }
 

@@ -18,6 +18,8 @@ export interface Caches {
   /** By the key of the work queue. */
   customRun(key: string): OurRun | undefined
   pipelineRun(ref: NamespacedName): PipelineRun | undefined
+  /** Keys of the CustomRuns that a PipelineRun owns, by its UID. */
+  keysOf(runUid: string): Iterable<string>
   /** A PipelineRun, or a TaskRun that stands alone. Another run of that name, or none, is `unseen`. */
   seen(run: RunReference): SeenRun | 'unseen'
   start(signal: AbortSignal): Promise<void>
@@ -83,6 +85,7 @@ export function createCaches(common: Common, { onChange, onDelete, onRun }: Cach
       const [namespace = '', name = ''] = key.split('/')
       return customRuns.get({ namespace, name })
     },
+    keysOf: owned.keysOf,
     pipelineRun: (ref: NamespacedName) => pipelineRuns.get(ref)?.pipelineRun,
     seen(run: RunReference): SeenRun | 'unseen' {
       const found = (run.kind === 'PipelineRun' ? pipelineRuns : taskRuns).get(run)

@@ -1,4 +1,3 @@
-import { succeeded } from '../../core/tekton/fields.ts'
 import type { Authorized } from '../broker-client-answer.ts'
 import type { Explained } from '../broker-client-explain.ts'
 import type { Answer, Pending, Refused, Unavailable } from './broker.ts'
@@ -15,7 +14,7 @@ export function judgeAnswers(observed: Observed, now: Date): Verdict | undefined
   if (answers === undefined) return undefined
 
   const refused = answers.find((one) => one.kind === 'refused')
-  if (refused) return refusal(refused, observed)
+  if (refused) return refusal(refused)
   const broken = answers.find(isProviderFailure)
   if (broken) return failed('ProviderFailed', withExchangeId(broken), true)
 
@@ -31,12 +30,11 @@ function withExchangeId({ description, exchangeId }: Refused | Unavailable | Pen
   return exchangeId === undefined ? description : `${description} (exchange ${exchangeId})`
 }
 
-function refusal(refused: Refused, { customRun }: Observed): Verdict {
+function refusal(refused: Refused): Verdict {
   const message = withExchangeId(refused)
-  if (refused.error === 'expired_token') return failed('ApprovalExpired', message, true)
-  const wasAwaiting = succeeded(customRun.status.conditions)?.reason === 'AwaitingApproval'
-  // RFC 8628 §3.5: after authorization_pending, access_denied is the word of the person who was asked.
-  if (wasAwaiting && refused.error === 'access_denied') return failed('ApprovalRejected', message)
+  // What people said, or did not in time, holds for the run: another attempt would hear the same.
+  if (refused.error === 'expired_token') return failed('ApprovalExpired', message)
+  if (refused.approval !== undefined && refused.error === 'access_denied') return failed('ApprovalRejected', message)
   return failed('Denied', message, true)
 }
 
@@ -49,7 +47,6 @@ function waiting(open: Pending | Unavailable, until: Date): Verdict {
   if (open.kind === 'unavailable') {
     return { kind: 'wait', reason: 'BrokerUnavailable', message: withExchangeId(open), until, isQuiet: false }
   }
-  const approval = open.approval === undefined ? '' : `: see kubectl get tokenapproval ${open.approval}`
-  const message = withExchangeId({ ...open, description: `A person must approve${approval}` })
-  return { kind: 'wait', reason: 'AwaitingApproval', message, until, isQuiet: false }
+  // The broker's sentence says who may approve, and how.
+  return { kind: 'wait', reason: 'AwaitingApproval', message: withExchangeId(open), until, isQuiet: false }
 }

@@ -200,13 +200,13 @@ describe('plan, with the answer of the broker', () => {
     ])
   })
 
-  const awaiting = { status: goesOn('AwaitingApproval') }
+  const word = { ...refused, approval: 'approval-1' }
   it.each([
     ['a refusal', {}, [refused], 'False Denied'],
     ['one refusal of two', {}, [authorized, refused], 'False Denied'],
-    ['a refusal without approval before', {}, [{ ...refused, error: 'access_denied' }], 'False Denied'],
-    ["a person's no", awaiting, [{ ...refused, error: 'access_denied' }], 'False ApprovalRejected'],
-    ['nobody in time', awaiting, [{ ...refused, error: 'expired_token' }], 'False ApprovalExpired'],
+    ['a refusal that no person gave', {}, [{ ...refused, error: 'access_denied' }], 'False Denied'],
+    ["a person's no", {}, [{ ...word, error: 'access_denied' }], 'False ApprovalRejected'],
+    ['nobody in time', {}, [{ ...word, error: 'expired_token' }], 'False ApprovalExpired'],
     ['a provider that failed', {}, [providerFailed], 'False ProviderFailed'],
     ['a proxy that failed', {}, [{ ...providerFailed, exchangeId: undefined }], 'Unknown BrokerUnavailable'],
     ['no answer', {}, [unavailable], 'Unknown BrokerUnavailable'],
@@ -225,10 +225,12 @@ describe('plan, with the answer of the broker', () => {
     )
   })
 
-  it('names the approval that is waited for', () => {
-    const steps = plan(observe({ attempt: { answers: [pending], nextAskAt: later(5000) } }), now)
+  it("tells the broker's sentence about who has to approve", () => {
+    const description = 'Waiting for 1 person to approve: tokenbroker approve approval-1 -n payments'
+    const answers = [{ ...pending, description }]
+    const steps = plan(observe({ attempt: { answers, nextAskAt: later(5000) } }), now)
 
-    expect(messageOf(steps)).toBe('A person must approve: see kubectl get tokenapproval approval-1 (exchange ex-3)')
+    expect(messageOf(steps)).toBe(`${description} (exchange ex-3)`)
     expect(steps.at(-1)).toEqual({ kind: 'requeue', afterMs: 5000 })
   })
 
@@ -373,7 +375,14 @@ describe('plan, with retries', () => {
       "a person's no",
       {
         customRun: { spec: { retries: 2 }, status: goesOn('AwaitingApproval') },
-        attempt: { answers: [{ ...refused, error: 'access_denied' }] },
+        attempt: { answers: [{ ...refused, error: 'access_denied', approval: 'approval-1' }] },
+      },
+    ],
+    [
+      'people who said nothing in time',
+      {
+        customRun: { spec: { retries: 2 }, status: goesOn('AwaitingApproval') },
+        attempt: { answers: [{ ...refused, error: 'expired_token', approval: 'approval-1' }] },
       },
     ],
   ])('spends no retry on %s', (_, scene) => {
