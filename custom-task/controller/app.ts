@@ -114,7 +114,12 @@ export function createController(deps: ControllerDeps, options: ControllerOption
     async stop(deadline: AbortSignal): Promise<void> {
       stopping.abort()
       await caches.stop()
-      await Promise.all([queue.shutDown(deadline), runEnds.shutDown(deadline), refusals.stop(deadline), approvals.stop()])
+      await Promise.all([
+        queue.shutDown(deadline),
+        runEnds.shutDown(deadline),
+        refusals.stop(deadline),
+        approvals.stop(),
+      ])
     },
   })
 }

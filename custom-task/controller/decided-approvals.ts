@@ -13,9 +13,7 @@ export interface DecidedApprovals {
 
 const approval = z.object({
   spec: z.object({ request: z.object({ run: z.object({ uid: z.string() }) }) }),
-  status: z
-    .object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).optional() })
-    .optional(),
+  status: z.object({ conditions: z.array(z.object({ type: z.string(), status: z.string() })).optional() }).optional(),
 })
 
 /** @param onDecided told of the UID of a run when a question about it is over; only the broker says what came of it */

@@ -75,6 +75,8 @@ const stops: Readonly<Record<string, Milestone>> = {
   'controller.yaml watch pipelineruns.tekton.dev': controller,
   'controller.yaml list taskruns.tekton.dev': controller,
   'controller.yaml watch taskruns.tekton.dev': controller,
+  'controller.yaml list tokenapprovals.tokenbroker.dev': people,
+  'controller.yaml watch tokenapprovals.tokenbroker.dev': people,
   'controller.yaml get leases.coordination.k8s.io': controller,
   'controller.yaml patch leases.coordination.k8s.io': controller,
   'controller.yaml patch customruns.tekton.dev': 'Secrets are delivered, renewed and deleted',
@@ -226,7 +228,8 @@ async function story(right: string, context: TestContext): Promise<void> {
     const answered = askPeople(installed).then(() => {
       isDone = true
     })
-    await Promise.race([answered, reach(kube, people, () => isDone, 1)])
+    // Where only the controller may not follow them, it hears of it later: at its next poll.
+    await Promise.race([answered, reach(kube, people, () => isDone && timesRefused(kube, asRefused) === 0, 1)])
   }
   if (isForSecrets(right)) {
     let isDone = false

@@ -48,6 +48,18 @@ describe('Attempts', () => {
     expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
   })
 
+  it('asks at once when what people say is there, and is not hurried by it otherwise', () => {
+    const { attempts } = scene()
+    const { uid } = runOf().customRun.metadata
+    attempts.answered(runOf(), [pending])
+    attempts.wake(uid)
+    expect(attempts.current(runOf()).nextAskAt).toBeUndefined()
+
+    attempts.answered(runOf(), [unavailable])
+    attempts.wake(uid)
+    expect(attempts.current(runOf()).nextAskAt).toEqual(later(1000))
+  })
+
   it('forgets', () => {
     const { attempts } = scene()
     attempts.answered(runOf(), [authorized])

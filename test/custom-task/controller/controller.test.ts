@@ -15,6 +15,25 @@ import {
 const finalizers = (object: KubeObject) => object.metadata.finalizers ?? []
 const customRunPatches = { verb: 'patch', resource: 'customruns' }
 
+/** As the broker shows that people have decided. */
+function decidedApproval({ metadata: { namespace, name, uid } }: KubeObject): object {
+  const policy = { kind: 'TokenPolicy', name: 'deploy-staging', uid: 'policy-uid', generation: 1 }
+  const request = { digest: 'a'.repeat(64), run: { kind: 'PipelineRun', name, uid }, policy, provider: 'builtin' }
+  const target = { audience: 'https://deploy.example.com', scopes: ['deploy:staging'], ttlSeconds: 300, into: [] }
+  const condition = { type: 'Decided', status: 'True', reason: 'Approved', message: 'Approved by bob' }
+  return {
+    apiVersion: 'tokenbroker.dev/v1alpha1',
+    kind: 'TokenApproval',
+    metadata: { name: 'asked', namespace },
+    spec: {
+      request: { ...request, ...target },
+      requirements: [{ required: 1 }],
+      expiresAt: '2036-01-01T00:00:00Z',
+    },
+    status: { conditions: [{ ...condition, lastTransitionTime: '2026-01-01T00:00:00Z' }] },
+  }
+}
+
 describe('the controller', () => {
   it('authorises a run: results, condition, Event, and no finalizer', async () => {
     await using world = await createWorld()
@@ -150,6 +169,23 @@ describe('the controller', () => {
       observedGeneration: 2,
       conditions: [{ status: 'False', reason: 'CustomRunCancelled', message: statusMessage }],
     })
+  })
+
+  it('asks again as soon as the question to people is over, however long it was to wait', async () => {
+    await using world = await createWorld()
+    const pending = { interval: 300, approval: 'asked' }
+    let isDecided = false
+    world.answerWith(() => (isDecided ? authorizedAnswer : refused(400, 'authorization_pending', pending)))
+    await using _ = await startController(world)
+    const run = world.startRun()
+    world.makeChild()
+    world.nameChild()
+    await world.customRunWhen((object) => conditionOf(object) === 'Unknown AwaitingApproval')
+
+    isDecided = true
+    world.kube.objects.create(decidedApproval(run))
+
+    expect(conditionOf(await world.customRunWhen(isDone))).toBe('True Authorized')
   })
 
   it('fails a CustomRun whose spec was edited while it ran', async () => {

@@ -410,7 +410,9 @@ describe('plan, for a dry run', () => {
   }
 
   it('asks what would be decided', () => {
-    const [, ask] = plan(observe({ customRun: { spec: { params } }, pipelineRun }), now)
+    const ask = plan(observe({ customRun: { spec: { params } }, pipelineRun }), now).find(
+      (one) => one.kind === 'authorize',
+    )
 
     expect(ask).toMatchObject({ kind: 'authorize', requests: [{ isDryRun: true }] })
   })
