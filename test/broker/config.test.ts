@@ -44,6 +44,23 @@ describe('brokerConfig', () => {
     expect(keysOf(changes)).toEqual(isTaken ? [] : ['introspection.callers'])
   })
 
+  it('takes an interceptor together with its listener, and with a cluster where there are several', () => {
+    const { listeners } = example as { readonly listeners: object }
+    const interceptor = { senders: [] }
+    const both = { interceptor, listeners: { ...listeners, interceptor: loopback } }
+    const clusters = [cluster, { name: 'other', issuer: 'https://other.example.com' }]
+
+    expect(keysOf(both)).toEqual([])
+    expect(keysOf({ interceptor })).toEqual(['interceptor'])
+    expect(keysOf({ listeners: both.listeners })).toEqual(['interceptor'])
+    expect(keysOf({ ...both, clusters })).toEqual(['interceptor.cluster'])
+    expect(keysOf({ ...both, clusters, interceptor: { senders: [], cluster: 'other' } })).toEqual([])
+    expect(keysOf({ ...both, interceptor: { senders: [], cluster: 'mian' } })).toEqual(['interceptor.cluster'])
+    expect(keysOf({ ...both, listeners: { ...listeners, interceptor: everywhere } })).toEqual([
+      'listeners.interceptor.tls',
+    ])
+  })
+
   it('refuses introspection callers without a cluster where there are several', () => {
     const clusters = [cluster, { name: 'other', issuer: 'https://other.example.com' }]
     const callers = [{ namespace: 'a', serviceAccount: 'b', audiences: ['c'] }]

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { AuditRecord } from '../../core/audit/event.ts'
-import { apply, facts, kube } from './harness/cluster.ts'
+import { apply, createToken, facts, kube } from './harness/cluster.ts'
 import { type KubeObject, readObjects } from './harness/kube.ts'
 import { explainOnFailure, waitForRun, waitForSuccess } from './harness/pods.ts'
 import { waitFor } from './harness/wait.ts'
@@ -165,15 +165,13 @@ async function runOf(eventId: string): Promise<KubeObject> {
   })
 }
 
-/** A run as somebody makes it who knows all that labels say. */
-async function forged({ metadata, spec }: KubeObject, eventId: string): Promise<KubeObject> {
-  const labels = { ...metadata.labels, [label]: eventId }
-  return await (await kube()).create({
-    apiVersion: 'tekton.dev/v1',
-    kind: 'PipelineRun',
-    metadata: { generateName: 'by-hand-', namespace, labels },
-    spec,
-  })
+/** A run as somebody makes it who knows all that labels say, with the login of the EventListener itself. */
+async function forged(run: KubeObject, eventId: string): Promise<KubeObject> {
+  const token = await createToken('ci', 'event-listener')
+  const labels = { ...run.metadata.labels, [label]: eventId }
+  const metadata = { generateName: 'by-hand-', namespace, labels }
+  const object = { apiVersion: 'tekton.dev/v1', kind: 'PipelineRun', metadata, spec: run.spec }
+  return await (await kube()).create(object, { token })
 }
 
 async function recordsOf(what: 'registered' | 'refused'): Promise<readonly AuditRecord[]> {
