@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { AuditRecord } from '../../core/audit/event.ts'
 import { apply, createToken, facts, kube } from './harness/cluster.ts'
 import { type KubeObject, readObjects } from './harness/kube.ts'
-import { explainOnFailure, waitForRun, waitForSuccess } from './harness/pods.ts'
+import { explainOnFailure, podLogs, waitForRun, waitForSuccess } from './harness/pods.ts'
 import { waitFor } from './harness/wait.ts'
 import { journalRecords } from './product/audit.ts'
 import { type DeployApi, startDeployApi } from './product/deploy-api.ts'
@@ -47,7 +47,8 @@ describe.runIf(ownRig)('events', () => {
   })
 
   afterAll(async () => {
-    await sink?.process.stop()
+    // Told to stop it would wait for a minute.
+    await sink?.process.kill()
     await api?.close()
     await (await kube()).close()
   })
@@ -110,7 +111,8 @@ describe.runIf(ownRig)('events', () => {
       policy: { rule: 'validations' },
       run: { event: { fields: { ref: 'refs/heads/main2' } } },
     })
-    expect(denied?.data.detail).toMatch(/main-only.*only a push to main may deploy/)
+    const gate = await podLogs(namespace, denied?.data.subject?.pod ?? '', 'tokenbroker-gate')
+    expect(gate).toContain('main-only refuses this: only a push to main may deploy')
   })
 
   test.each([
