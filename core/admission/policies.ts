@@ -29,5 +29,10 @@ export function admissionPolicies(parties: AdmissionParties): readonly Admission
   ]
 }
 
+const nobody = { tektonControllers: '[]', eventListeners: '[]', broker: "''", controller: "''", audience: "''" }
+
+/** Ends of the names of all policies. */
+export const policyNames: readonly string[] = admissionPolicies(nobody).map(({ name }) => name)
+
 /** The policy that the canary has to be refused by. */
 export const canaryPolicy = 'provenance'

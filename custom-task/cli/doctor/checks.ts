@@ -16,6 +16,7 @@ import { providers } from './checks/providers.ts'
 import { servingCertificates } from './checks/serving-certificates.ts'
 import { tekton } from './checks/tekton.ts'
 import { tektonFlags } from './checks/tekton-flags.ts'
+import { verifiedRuns } from './checks/verified-runs.ts'
 import { versions } from './checks/versions.ts'
 import { webhookAnswers } from './checks/webhook-answers.ts'
 import { webhookAuthorities } from './checks/webhook-authorities.ts'
@@ -44,6 +45,7 @@ export const checks: readonly Check[] = [
   webhookService,
   webhookAnswers,
   admissionPolicies,
+  verifiedRuns,
   providers,
   policies,
 ]

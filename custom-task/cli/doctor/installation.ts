@@ -16,7 +16,15 @@ export type Component = (typeof components)[number]
 const brokerSettings = z.object({
   name: z.string().default('tokenbroker'),
   issuer: z.string(),
-  clusters: z.array(z.object({ name: z.string(), issuer: z.string().optional() })).min(1),
+  clusters: z
+    .array(
+      z.object({
+        name: z.string(),
+        issuer: z.string().optional(),
+        admission: z.object({ release: z.string() }).optional(),
+      }),
+    )
+    .min(1),
 })
 const controllerSettings = z.object({ secretDelivery: z.boolean().default(false) })
 const webhookSettings = z.object({ broker: z.object({ url: z.string(), audience: z.string() }) })

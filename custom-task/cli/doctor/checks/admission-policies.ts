@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { policyNames } from '../../../../core/admission/policies.ts'
 import { byUpgrade, type Check, fail, listed, ok } from '../check.ts'
 import { brokerSettingsOf, controllerSettingsOf, labelsOf } from '../installation.ts'
 import { looked } from '../resources.ts'
@@ -29,6 +30,9 @@ export const admissionPolicies: Check = {
 
 /** Names of the chart, which names the broker as the release. */
 async function expectedNames(site: Site): Promise<readonly string[]> {
-  const [{ name }, { secretDelivery }] = [await brokerSettingsOf(site), await controllerSettingsOf(site)]
-  return [`${name}-run-revocation`, ...(secretDelivery ? [`${name}-secrets`] : [])]
+  const [{ name, clusters }, { secretDelivery }] = [await brokerSettingsOf(site), await controllerSettingsOf(site)]
+  const ofProvenance = clusters.flatMap(({ admission }) =>
+    admission === undefined ? [] : policyNames.map((policy) => `${admission.release}-${policy}`),
+  )
+  return [`${name}-run-revocation`, ...(secretDelivery ? [`${name}-secrets`] : []), ...ofProvenance]
 }

@@ -301,7 +301,7 @@ const table: readonly Row[] = [
     'warn',
     /something before the webhook/,
   ],
-  ...['tokenbroker-run-revocation', 'tokenbroker-secrets'].map(
+  ...['tokenbroker-run-revocation', 'tokenbroker-secrets', 'tokenbroker-provenance'].map(
     (name): Row => [
       `the admission policy ${name} is not there`,
       (s) => s.kube.objects.delete(looked.admissionPolicies, { name }),
@@ -335,6 +335,21 @@ const table: readonly Row[] = [
     'admission policies',
     'fail',
     /tokenbroker-any does not fail closed/,
+  ],
+  [
+    'the broker takes the admission policies for not in force',
+    (s) =>
+      (s.behind.readyz = { status: 200, text: 'ok\nno run of cluster main is verified: the canary proves nothing\n' }),
+    'verified runs',
+    'warn',
+    /no run of cluster main is verified: the canary proves nothing/,
+  ],
+  [
+    'the chart was installed without admission policies',
+    (s) => configure(s, 'broker', { name: 'tokenbroker', issuer, clusters: [{ name: 'main', issuer: s.kube.url }] }),
+    'verified runs',
+    'warn',
+    /installed without its admission policies/,
   ],
   [
     'a provider is not ready',
@@ -376,7 +391,7 @@ describe('tokenbroker doctor', () => {
 
     const { code, out } = await doctor()
 
-    expect(out).toMatch(/^22 ok, 0 to look at, 0 wrong\.$/m)
+    expect(out).toMatch(/^23 ok, 0 to look at, 0 wrong\.$/m)
     expect(code).toBe(0)
     expect(
       out

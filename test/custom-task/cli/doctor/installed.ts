@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import { policyNames } from '../../../../core/admission/policies.ts'
 import { customResourceDefinition } from '../../../../core/crd/definition.ts'
 import { kinds } from '../../../../core/crd/kinds.ts'
 import { version } from '../../../../core/version.ts'
@@ -117,7 +118,11 @@ function createObjects(kube: FakeKube): void {
       ...own(`tokenbroker-${component}`, component),
       data: { [`${component}.yaml`]: JSON.stringify(settings) },
     })
-  config('broker', { name: 'tokenbroker', issuer, clusters: [{ name: 'main', issuer: kube.url }] })
+  config('broker', {
+    name: 'tokenbroker',
+    issuer,
+    clusters: [{ name: 'main', issuer: kube.url, admission: { release: 'tokenbroker' } }],
+  })
   config('controller', { secretDelivery: true })
   config('webhook', { broker: { url: 'https://tokenbroker.tokenbroker-system.svc', audience: issuer } })
   create({ apiVersion: 'v1', kind: 'ConfigMap', ...own('tokenbroker-ca', 'controller'), data: { 'ca.crt': bundle } })
@@ -176,7 +181,7 @@ function createObjects(kube: FakeKube): void {
       excludedNamespaces: ['kube-system', system],
     }),
   )
-  for (const policyName of ['tokenbroker-run-revocation', 'tokenbroker-secrets']) {
+  for (const policyName of ['run-revocation', 'secrets', ...policyNames].map((end) => `tokenbroker-${end}`)) {
     const shared = {
       apiVersion: 'admissionregistration.k8s.io/v1',
       metadata: { name: policyName, labels: labels('admission') },
