@@ -14,6 +14,8 @@ export interface Granted {
   /** Granted scopes, sorted. */
   readonly scope: readonly string[]
   readonly exchangeId: string | undefined
+  /** The token of an agent: asked for again when somebody needs it, not before. */
+  readonly renewal?: 'on_request'
 }
 
 /** A run authorisation: decided, nothing issued. */
@@ -100,6 +102,7 @@ const grantedBody = z.object({
   expires_in: z.int().check(z.positive(), z.maximum(maxLifetimeSeconds)),
   scope: z.optional(scope),
   exchange_id: z.optional(id),
+  renewal: z.optional(text),
 })
 
 const authorizedBody = z.object({
@@ -149,6 +152,7 @@ export function readTokenAnswer(answer: BrokerAnswer, sentAt: Date): Granted | N
     expiresAt: new Date(sentAt.getTime() + body.expires_in * 1000),
     scope: splitScope(body.scope),
     exchangeId: body.exchange_id,
+    ...(body.renewal === 'on_request' && { renewal: body.renewal }),
   }
 }
 

@@ -30,9 +30,11 @@ export interface TokenCacheDeps {
 export interface TokenCache {
   /**
    * The hot path: what is in memory and good for more than `minTtlMs` (never less than 30 s). Starts a renewal in the
-   * background when the token is past its half life.
+   * background when the token is past its half life, unless it is one that is renewed on request only.
    */
   peek(target: TokenTarget, key: string, minTtlMs: number): CachedToken | undefined
+  /** The newest token that is in memory, also one that has ended. */
+  latest(key: string): CachedToken | undefined
   /** From memory, else upstream. A token that lives shorter than `minTtlMs` even when new is given as it is. */
   get(target: TokenTarget, minTtlMs: number): Promise<TokenResult>
   /** Upstream, whatever is in memory; joins a request that is under way. */
@@ -90,12 +92,14 @@ export function createTokenCache(deps: TokenCacheDeps): TokenCache {
     const now = clock().getTime()
     if (token === undefined || token.expiresAt.getTime() - now <= Math.max(usableMarginMs, minTtlMs)) return undefined
     // The caller does not wait for a renewal; when it fails, the failure is held and the next caller starts none.
-    if (now >= token.renewAt.getTime() && heldFailure(key) === undefined) renew(target, key).catch(() => undefined)
+    const isDue = token.renewal !== 'on_request' && now >= token.renewAt.getTime()
+    if (isDue && heldFailure(key) === undefined) renew(target, key).catch(() => undefined)
     return token
   }
 
   return Object.freeze({
     peek,
+    latest: (key: string) => tokens.get(key),
     async get(target: TokenTarget, minTtlMs: number): Promise<TokenResult> {
       const key = targetKey(target)
       const token = peek(target, key, minTtlMs) ?? neverLongEnough(target, key, minTtlMs)

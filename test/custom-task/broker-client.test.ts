@@ -89,6 +89,17 @@ describe('createBrokerClient', () => {
     expect(decodeAwsCredentials(text)).toEqual(credentials)
   })
 
+  it.each([
+    [{}, undefined],
+    [{ renewal: 'on_request' }, 'on_request'],
+    [{ renewal: 'other' }, undefined],
+  ])('hears from %j when a token is renewed', async (members, renewal) => {
+    broker.answerWith(() => granted('token-1', 300, members))
+    const result = await client().exchange({ policy: 'deploy' }, signal)
+
+    expect(result.kind === 'granted' && result.renewal).toBe(renewal)
+  })
+
   it('asks for a CustomRun with the projected token as the actor', async () => {
     await client().exchange({ customRun }, signal)
 

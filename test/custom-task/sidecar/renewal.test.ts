@@ -3,6 +3,7 @@ import { Secret } from '../../../core/secret.ts'
 import type { Granted, NotGranted } from '../../../custom-task/broker-client-answer.ts'
 import { keepFresh } from '../../../custom-task/sidecar/renewal.ts'
 import { createTokenCache, type TokenCache } from '../../../custom-task/sidecar/token-cache.ts'
+import { targetKey } from '../../../custom-task/sidecar/token-target.ts'
 import { createManualTime, type ManualTime } from './manual-time.ts'
 
 const target = { policy: 'deploy', audience: undefined, scope: undefined }
@@ -97,6 +98,48 @@ describe('keepFresh', () => {
 
     expect(asked).toBe(2)
     expect(time.waits).toEqual([100_000])
+  })
+
+  describe('of an agent', () => {
+    beforeEach(() => {
+      answer = () => ({ ...grant(), renewal: 'on_request' })
+    })
+
+    it('asks once, and says that the token has ended when it has', async () => {
+      await start()
+      expect(time.waits).toEqual([300_000])
+      time.advance(299_999)
+      cache.peek(target, targetKey(target), 0)
+      time.advance(1)
+      await waiting()
+
+      expect(asked).toBe(1)
+      expect(failures).toMatchObject([{ kind: 'refused', error: 'expired_token' }])
+      for (let look = 0; look < 3; look += 1) {
+        time.advance(5000)
+        await waiting()
+      }
+      expect(asked).toBe(1)
+      expect(failures).toHaveLength(1)
+    })
+
+    it('minds the end of a token that a step has asked for', async () => {
+      await start()
+      time.advance(200_000)
+      expect((await cache.get(target, 0)).kind).toBe('granted')
+      expect(asked).toBe(1)
+      await cache.get(target, 200_000)
+      expect(asked).toBe(2)
+      time.advance(100_000)
+      await waiting()
+
+      expect(failures).toEqual([])
+      expect(time.waits).toEqual([200_000])
+      time.advance(200_000)
+      await waiting()
+      expect(failures).toHaveLength(1)
+      expect(asked).toBe(2)
+    })
   })
 
   it('tries on with growing waits while the broker is down, and is back at once', async () => {
