@@ -31,7 +31,7 @@ interface Deps {
   readonly clock: Clock
   readonly log: Logger
   /** Default: no admission policies, so that nothing is `verified`. */
-  readonly guard?: AdmissionGuard
+  readonly admission?: AdmissionGuard
 }
 
 /** All that the broker knows and asks of one cluster. */
@@ -49,7 +49,7 @@ const cacheMs = { walk: 5000, access: 5000 } as const
 const walkTimeoutMs = 5000
 
 export function createCluster(deps: Deps): Cluster {
-  const { config, issuer, kube: client, clock, log, guard = noAdmissionGuard, events = noEvents } = deps
+  const { config, issuer, kube: client, clock, log, admission = noAdmissionGuard, events = noEvents } = deps
   const { kube, recent } = listenForRefusals(client, clock)
   const policies = watchAccess({ kube, clock, log })
   const walkDeadline = createSharedDeadline(walkTimeoutMs)
@@ -57,7 +57,7 @@ export function createCluster(deps: Deps): Cluster {
   const access = createExpiringCache<AccessReviewResult>({ ttlMs: cacheMs.access, maxEntries: 10_000, clock })
   const conclude = (walked: Walked, namespace: string, peerAddress?: string): Run => {
     const event = eventOf(walked, { cluster: config.name, namespace }, events)
-    return concludeRun(walked, { namespace, guard, event, peerAddress })
+    return concludeRun(walked, { namespace, guard: admission, event, peerAddress })
   }
   const cluster: Cluster = {
     kube,

@@ -1,0 +1,167 @@
+import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
+import type { AuditRecord } from '../../core/audit/event.ts'
+import { apply, kube } from './harness/cluster.ts'
+import type { KubeObject } from './harness/kube.ts'
+import { explainOnFailure, outcomeOf, waitForRun, waitForSuccess } from './harness/pods.ts'
+import { journalRecords } from './product/audit.ts'
+import { installProduct } from './product/install.ts'
+import { target } from './product/names.ts'
+import { createTeam } from './product/payments.ts'
+import { commit, gitRef, type Repository, resolveFrom } from './product/repository.ts'
+import { exchangeTask, ours, pipelineRunOf, shellStep } from './product/token-task.ts'
+
+const url = 'https://git.example.com/acme/pipelines.git'
+const uri = 'git+https://git.example.com/acme/pipelines.git'
+const done = new AbortController()
+let namespace: string
+let resolving: Promise<void>
+
+const hasToken = shellStep('work', 'test -s "$TOKENBROKER_TOKEN_FILE"')
+const injected = { metadata: { annotations: ours({ inject: 'from-main' }) } }
+
+/** A gate, and behind it a task that asks for a token by itself. */
+function pipeline(name: string, work: object): KubeObject {
+  const gate = { ...exchangeTask({ deliver: 'none' }), taskRef: tokenExchange('from-main') }
+  return {
+    apiVersion: 'tekton.dev/v1',
+    kind: 'Pipeline',
+    metadata: { name },
+    spec: { tasks: [gate, { name: 'work', runAfter: ['token'], ...work }] },
+  }
+}
+
+function tokenExchange(name: string): object {
+  return { apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'TokenExchange', name }
+}
+
+const embedded = pipeline('release', { taskSpec: { ...injected, steps: [hasToken] } })
+const namesLocalTask = pipeline('local', { taskRef: { kind: 'Task', name: 'build' } })
+const repository: Repository = {
+  url,
+  files: {
+    'main release.yaml': embedded,
+    'refs/pull/7/head release.yaml': embedded,
+    'main local.yaml': namesLocalTask,
+  },
+}
+
+beforeAll(async () => {
+  await installProduct()
+  namespace = (await createTeam({ apiUrl: 'http://unused.invalid' })).namespace
+  const source = [{ uri, revisions: ['main'], entryPoints: ['release.yaml', 'local.yaml'] }]
+  await apply([
+    {
+      apiVersion: 'tokenbroker.dev/v1alpha1',
+      kind: 'TokenPolicy',
+      metadata: { name: 'from-main', namespace },
+      spec: { audience: target, scopes: ['deploy:staging'], runs: { source } },
+    },
+    {
+      apiVersion: 'tekton.dev/v1',
+      kind: 'Task',
+      metadata: { name: 'build', namespace, annotations: injected.metadata.annotations },
+      spec: { steps: [hasToken] },
+    },
+  ])
+  resolving = resolveFrom(repository, namespace, done.signal)
+}, 240_000)
+
+afterAll(async () => {
+  done.abort()
+  await resolving
+  await (await kube()).close()
+})
+
+function runFrom(revision: string, path: string, spec: object = {}): KubeObject {
+  const { spec: base, ...run } = pipelineRunOf(namespace, [], spec)
+  return { ...run, spec: { ...base, pipelineSpec: undefined, pipelineRef: gitRef(repository, revision, path) } }
+}
+
+async function start(context: TestContext, run: KubeObject): Promise<KubeObject> {
+  explainOnFailure(namespace, context)
+  return await (await kube()).create(run)
+}
+
+/** What was decided for a run: of its CustomRun, and of its pod. */
+async function recordsOf({ metadata }: KubeObject): Promise<readonly AuditRecord['data'][]> {
+  const all = await journalRecords()
+  return all.map(({ data }) => data).filter(({ run }) => run?.pipeline_run === metadata.name)
+}
+
+const decided = (records: readonly AuditRecord['data'][], outcome: string) =>
+  records.find((one) => one.outcome === outcome)
+
+const provedHops = (...hops: readonly string[]) =>
+  expect.arrayContaining(hops.map((hop) => ({ hop, verdict: 'proved' })))
+
+describe.concurrent('a run of a Pipeline from a repository', () => {
+  test('gets tokens, and the record shows each step of the walk and where both texts came from', async (context) => {
+    const run = await start(context, runFrom('main', 'release.yaml'))
+    await waitForSuccess(run)
+
+    const records = await recordsOf(run)
+    const source = { uri, digest: `sha1:${commit}`, entry_point: 'release.yaml', revision: 'main' }
+    expect(decided(records, 'authorized')?.run).toMatchObject({
+      source,
+      task: 'token',
+      evidence: provedHops('custom-run', 'pipeline-run', 'times', 'source'),
+    })
+    expect(decided(records, 'granted')?.run).toMatchObject({
+      source,
+      task_source: source,
+      task: 'work',
+      evidence: provedHops(
+        'pod',
+        'task-run',
+        'pipeline-run',
+        'pipeline-task',
+        'images',
+        'times',
+        'source',
+        'task-source',
+        'peer-address',
+      ),
+    })
+  })
+
+  test('is refused for another revision of the same file', async (context) => {
+    const ended = await waitForRun(await start(context, runFrom('refs/pull/7/head', 'release.yaml')))
+
+    expect(outcomeOf(ended)?.status).toBe('False')
+    expect(await recordsOf(ended)).toEqual([
+      expect.objectContaining({
+        reason: 'run_source_not_allowed',
+        detail: expect.stringContaining('refs/pull/7/head'),
+        run: expect.objectContaining({ source: expect.objectContaining({ revision: 'refs/pull/7/head' }) }),
+      }),
+    ])
+  })
+
+  test('is refused where its task is one that the namespace stores', async (context) => {
+    const ended = await waitForRun(await start(context, runFrom('main', 'local.yaml')))
+
+    expect(outcomeOf(ended)?.status).toBe('False')
+    const refused = decided(await recordsOf(ended), 'denied')
+    expect(refused).toMatchObject({ reason: 'run_source_not_allowed', run: { source: { uri }, task: 'work' } })
+    expect(refused?.run).not.toHaveProperty('task_source')
+    expect(refused?.run?.evidence).toContainEqual(expect.objectContaining({ hop: 'task-source', verdict: 'claimed' }))
+  })
+
+  test.for([
+    ['the run', { taskRunTemplate: podTemplate() }],
+    ['one of its tasks', { taskRunSpecs: [{ pipelineTaskName: 'work', ...podTemplate() }] }],
+  ] as const)('is refused with variables in a podTemplate of %s', async ([, spec], context) => {
+    const ended = await waitForRun(await start(context, runFrom('main', 'release.yaml', spec)))
+
+    expect(outcomeOf(ended)?.status).toBe('False')
+    expect(decided(await recordsOf(ended), 'denied')).toMatchObject({
+      reason: 'pod_template_not_allowed',
+      run: { has_pod_template: true },
+    })
+  })
+})
+
+function podTemplate(): object {
+  const env = [{ name: 'HTTPS_PROXY', value: 'http://evil.invalid' }]
+  return { serviceAccountName: 'deployer', podTemplate: { env } }
+}
