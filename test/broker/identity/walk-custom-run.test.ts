@@ -80,6 +80,33 @@ describe('walkCustomRun', () => {
     })
   })
 
+  it('says what the run sets for the tasks that the token goes into, and where the pipeline came from', async () => {
+    const podTemplate = { env: [{ name: 'A', value: 'b' }] }
+    const uri = 'git+https://git.example/acme/x'
+    const { customRun } = create({
+      pipelineRun: {
+        spec: {
+          pipelineRef: { resolver: 'git', params: [{ name: 'revision', value: 'main' }] },
+          taskRunSpecs: [{ pipelineTaskName: 'deploy', podTemplate }],
+        },
+        status: { provenance: { refSource: { uri } } },
+      },
+    })
+
+    const { run } = await walk(customRun)
+
+    expect(run).toMatchObject({ hasPodTemplate: true, source: { uri, revision: 'main' }, taskSource: undefined })
+    expect(run.evidence).toContainEqual({ hop: 'source', verdict: 'proved' })
+  })
+
+  it('keeps as a claim that it is older than the start of its run', async () => {
+    const { customRun } = create({ pipelineRun: { status: { startTime: '2026-03-01T12:00:03Z' } } })
+
+    expect((await walk(customRun)).run.evidence).toContainEqual(
+      expect.objectContaining({ hop: 'times', verdict: 'claimed' }),
+    )
+  })
+
   it('finds the ServiceAccount of each task, not that of the CustomRun', async () => {
     const taskRunSpecs = [{ pipelineTaskName: 'deploy', serviceAccountName: 'rollout-bot' }]
     const { customRun } = create({ pipelineRun: { spec: { taskRunSpecs } } })

@@ -16,6 +16,7 @@ import {
   rolloutPod,
   startDeleting,
   succeeded,
+  tokenTask,
   workloadOf,
 } from './run-fixture.ts'
 
@@ -240,6 +241,137 @@ describe('walkPod', () => {
       const { pod } = createRun(world.kube, { taskRun: { metadata: ownedBy(other) } })
 
       expect(await walk(pod)).toEqual(noRunAt('task-run'))
+    })
+  })
+
+  describe('keeps as a claim', () => {
+    it.each<[string, string, Parameters<typeof createRun>[1]]>([
+      [
+        'another image in a step',
+        'images',
+        { pod: { spec: { containers: [{ name: 'step-rollout', image: 'evil' }] } } },
+      ],
+      [
+        'an ephemeral container',
+        'images',
+        { pod: { spec: { ...rolloutPod, ephemeralContainers: [{ name: 'debugger', image: 'evil' }] } } },
+      ],
+      ['a TaskRun that does not say what it runs', 'images', { taskRun: { status: { taskSpec: null } } }],
+      ['a pod from before the start', 'times', { taskRun: { status: { startTime: '2026-03-01T12:00:03Z' } } }],
+      ['a TaskRun from before the start', 'times', { pipelineRun: { status: { startTime: '2026-03-01T12:00:03Z' } } }],
+      ['a run that does not say when it started', 'times', { pipelineRun: { status: { startTime: null } } }],
+    ])('%s', async (_what, hop, parts) => {
+      const { evidence, task } = await walk(createRun(world.kube, parts).pod)
+
+      expect(evidence.filter(({ verdict }) => verdict === 'claimed')).toEqual([
+        { hop, verdict: 'claimed', detail: expect.any(String) },
+      ])
+      expect(task).toBe('deploy')
+    })
+
+    it('forgives clocks that differ by two seconds', async () => {
+      const { pod } = createRun(world.kube, { pipelineRun: { status: { startTime: '2026-03-01T12:00:02Z' } } })
+
+      expect((await walk(pod)).evidence).toContainEqual({ hop: 'times', verdict: 'proved' })
+    })
+
+    it('a TaskRun that is not what the pipeline says: a part of the run, and none of its tasks', async () => {
+      const { pod, taskRun, pipelineRun } = createRun(world.kube, {
+        taskRun: { spec: { taskRef: { kind: 'Task', name: 'evil' } } },
+      })
+
+      const run = await walk(pod)
+
+      expect(run).toMatchObject({ assurance: 'claimed', task: undefined, taskRun: { uid: taskRun.metadata.uid } })
+      expect(run.pipelineRun?.uid).toBe(pipelineRun.metadata.uid)
+      expect(run.evidence).toContainEqual({
+        hop: 'pipeline-task',
+        verdict: 'claimed',
+        detail: 'differs in spec.taskRef.name',
+      })
+    })
+  })
+
+  describe('says of a run', () => {
+    const git = (path: string) => ({
+      resolver: 'git',
+      params: [
+        { name: 'url', value: 'https://git.example/acme/x' },
+        { name: 'revision', value: 'main' },
+        { name: 'pathInRepo', value: path },
+      ],
+    })
+    const provenance = (entryPoint: string) => ({ refSource: { uri: 'git+https://git.example/acme/x', entryPoint } })
+    const uri = 'git+https://git.example/acme/x'
+
+    it('where Pipeline and Task came from', async () => {
+      const taskRef = git('task.yaml')
+      const pipelineSpec = { tasks: [tokenTask, { name: 'deploy', taskRef }] }
+      const { pod } = createRun(world.kube, {
+        pipelineRun: {
+          spec: { pipelineRef: git('release.yaml') },
+          status: { pipelineSpec, provenance: provenance('release.yaml') },
+        },
+        taskRun: { spec: { taskRef }, status: { provenance: provenance('task.yaml') } },
+      })
+
+      const run = await walk(pod)
+
+      expect(run.source).toEqual({ uri, entryPoint: 'release.yaml', revision: 'main', digest: undefined })
+      expect(run.taskSource).toMatchObject({ uri, entryPoint: 'task.yaml', revision: 'main' })
+      expect(run.evidence).toEqual(expect.arrayContaining(provedHops('source', 'task-source', 'pipeline-task')))
+    })
+
+    it('that its Pipeline came from somewhere and its Task is stored in the namespace', async () => {
+      const { pod } = createRun(world.kube, {
+        pipelineRun: {
+          spec: { pipelineRef: git('release.yaml') },
+          status: { provenance: provenance('release.yaml') },
+        },
+      })
+
+      const run = await walk(pod)
+
+      expect(run.source).toMatchObject({ uri })
+      expect(run.taskSource).toBeUndefined()
+      expect(run.evidence).toContainEqual(expect.objectContaining({ hop: 'task-source', verdict: 'claimed' }))
+    })
+
+    it('where the Task of a TaskRun that stands alone came from', async () => {
+      const spec = { taskRef: git('task.yaml') }
+      const status = { provenance: provenance('task.yaml') }
+      const taskRun = createTaskRun(world.kube, `alone-${randomUUID()}`, { spec, status })
+      const pod = createPod(world.kube, `${taskRun.metadata.name}-pod`, {
+        metadata: ownedBy(taskRun),
+        spec: rolloutPod,
+      })
+
+      const run = await walk(pod)
+
+      expect(run.source).toBeUndefined()
+      expect(run.taskSource).toMatchObject({ uri, entryPoint: 'task.yaml' })
+    })
+
+    const env = { podTemplate: { env: [{ name: 'A', value: 'b' }] } }
+    it.each<[string, Parameters<typeof createRun>[1], boolean]>([
+      ['the TaskRun', { taskRun: { spec: env } }, true],
+      ['the run', { pipelineRun: { spec: { taskRunTemplate: { serviceAccountName: 'deployer', ...env } } } }, true],
+      ['the task', { pipelineRun: { spec: { taskRunSpecs: [{ pipelineTaskName: 'deploy', ...env }] } } }, true],
+      ['another task', { pipelineRun: { spec: { taskRunSpecs: [{ pipelineTaskName: 'token', ...env }] } } }, false],
+    ])('whether a podTemplate is set for %s', async (_what, parts, expected) => {
+      const spec = { taskRunTemplate: { serviceAccountName: 'deployer' }, ...parts?.pipelineRun?.spec }
+      const { pod } = createRun(world.kube, { ...parts, pipelineRun: { spec } })
+
+      expect((await walk(pod)).hasPodTemplate).toBe(expected)
+    })
+
+    it('what its labels say of a trigger', async () => {
+      const labels = { 'triggers.tekton.dev/trigger': 'push', 'triggers.tekton.dev/triggers-eventid': 'e1' }
+      const { pod } = createRun(world.kube, { pipelineRun: { metadata: { labels } } })
+      const onThePodOnly = createRun(world.kube, { pod: { metadata: { labels } } })
+
+      expect((await walk(pod)).trigger).toEqual({ eventListener: '', trigger: 'push', eventId: 'e1' })
+      expect((await walk(onThePodOnly.pod)).trigger).toBeUndefined()
     })
   })
 
