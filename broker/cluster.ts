@@ -10,6 +10,7 @@ import type { ClusterFacts } from './gather.ts'
 import { type AdmissionGuard, noAdmissionGuard } from './identity/admission-guard.ts'
 import { createClusterKeys } from './identity/cluster-keys.ts'
 import { concludeRun, mayHaveEvent } from './identity/conclude-run.ts'
+import { requirePodAddress } from './identity/peer-address.ts'
 import type { TrustedCluster } from './identity/verify.ts'
 import { walkCustomRun } from './identity/walk-custom-run.ts'
 import { walkPod } from './identity/walk-pod.ts'
@@ -74,17 +75,16 @@ export function createCluster(deps: Deps): Cluster {
     facts: {
       policies,
       askScopeAccess: createAskScopeAccess(kube, access),
-      walkPod: async (workload, peerAddress) =>
-        conclude(
-          await walks.get(
-            walkedBy(workload),
-            // A shared answer has its own deadline, not that of the caller who happened to ask first.
-            () => walkPod(workload, kube, walkDeadline()),
-            isComplete,
-          ),
-          workload.namespace,
-          peerAddress,
-        ),
+      walkPod: async (workload, peerAddress) => {
+        const walked = await walks.get(
+          walkedBy(workload),
+          // A shared answer has its own deadline, not that of the caller who happened to ask first.
+          () => walkPod(workload, kube, walkDeadline()),
+          isComplete,
+        )
+        if (config.peerAddress === 'enforce') requirePodAddress(walked.addresses, peerAddress)
+        return conclude(walked, workload.namespace, peerAddress)
+      },
       walkCustomRun: async (reference, signal) => {
         const { walked, ...facts } = await walkCustomRun(reference, kube, signal)
         return { ...facts, run: conclude(walked, reference.namespace) }

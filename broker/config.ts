@@ -78,6 +78,12 @@ const cluster = z.strictObject({
     .enum(['token-review', 'none'])
     .default('token-review')
     .describe('none: the API server is not asked whether the pod still exists; records say so.'),
+  peerAddress: z
+    .enum(['record', 'enforce'])
+    .default('record')
+    .describe(
+      'enforce: requests of pods have to come from an address of the pod, which no proxy or mesh may change. record: the audit stream says whether they do, and a run of which one does not is not verified.',
+    ),
   approvalPolicy: name
     .default('tokenbroker-approvals')
     .describe(

@@ -24,7 +24,7 @@ import { pipelineRunFields } from './pipeline-run-fields.ts'
 import { claimed, compared, inOrder, proved, sourceEvidence, type Walked, walkedNowhere } from './walked.ts'
 
 /** Between the deletion of a run and that of its pods, nothing is issued to them any more. */
-const deletedRun = walkedNowhere({ ...noRun, hasEnded: true })
+const deletedRun: Run = { ...noRun, hasEnded: true }
 
 /**
  * From a pod to its run, by UID in both directions: pod → TaskRun (which names the pod) → PipelineRun (which names the
@@ -47,23 +47,23 @@ export async function walkPod(workload: WorkloadClaims, kube: KubeClient, signal
     workload,
   )
   const owner = controllerOf(pod.metadata)
-  if (!isTekton(owner, 'TaskRun')) return noRunAt('pod', 'no TaskRun owns it')
+  if (!isTekton(owner, 'TaskRun')) return noRunAt(pod, 'pod', 'no TaskRun owns it')
   const taskRun = parseTaskRun(await read(kube, resources.taskRuns, { namespace, name: owner.name }, signal))
-  if (taskRun?.metadata.uid !== owner.uid) return deletedRun
+  if (taskRun?.metadata.uid !== owner.uid) return walkedNowhere(deletedRun, podAddresses(pod))
   if (!taskRun.status.podName && !hasTaskRunEnded(taskRun)) throw unsettled('the TaskRun names no pod yet')
-  if (!isMadeBy(pod, taskRun)) return noRunAt('task-run', 'it names another pod or ServiceAccount')
+  if (!isMadeBy(pod, taskRun)) return noRunAt(pod, 'task-run', 'it names another pod or ServiceAccount')
   const parent = controllerOf(taskRun.metadata)
   if (parent === undefined && taskRun.metadata.ownerReferences.every(isNoRun)) return standalone(pod, taskRun)
-  if (!isTekton(parent, 'PipelineRun')) return noRunAt('task-run', 'something else than a PipelineRun owns it')
+  if (!isTekton(parent, 'PipelineRun')) return noRunAt(pod, 'task-run', 'something else than a PipelineRun owns it')
   const pipelineRun = parsePipelineRun(
     await read(kube, resources.pipelineRuns, { namespace, name: parent.name }, signal),
   )
-  if (pipelineRun?.metadata.uid !== parent.uid) return deletedRun
+  if (pipelineRun?.metadata.uid !== parent.uid) return walkedNowhere(deletedRun, podAddresses(pod))
   return inPipeline(pod, taskRun, pipelineRun)
 }
 
-function noRunAt(hop: string, why: string): Walked {
-  return walkedNowhere({ ...noRun, evidence: [claimed(hop, why)] })
+function noRunAt(pod: Pod, hop: string, why: string): Walked {
+  return walkedNowhere({ ...noRun, evidence: [claimed(hop, why)] }, podAddresses(pod))
 }
 
 /** Reads one object, and says what it means when the API server does not answer or refuses. */
@@ -149,7 +149,7 @@ function inPipeline(pod: Pod, taskRun: TaskRun, pipelineRun: PipelineRun): Walke
   const task = pipelineTaskOfChild(pipelineRun, { kind: 'TaskRun', name })
   if (task === undefined && !hasPipelineRunEnded(pipelineRun))
     throw unsettled('the PipelineRun lists no such TaskRun yet')
-  if (task === undefined) return noRunAt('pipeline-run', 'it does not list the TaskRun')
+  if (task === undefined) return noRunAt(pod, 'pipeline-run', 'it does not list the TaskRun')
   const differences = sameTask(taskRun, pipelineRun, task)
   const fromPipeline = pipelineSource(pipelineRun)
   const found = taskSource(taskRun, fromPipeline)

@@ -21,9 +21,9 @@ export interface WalkedObject {
   readonly createdAt: Date | undefined
 }
 
-/** A walk that ended at a pod. */
-export function walkedNowhere(run: Run): Walked {
-  return { run, objects: [], addresses: [], stamp: undefined }
+/** A walk that found no run, or one that is gone. */
+export function walkedNowhere(run: Run, addresses: readonly string[] = []): Walked {
+  return { run, objects: [], addresses, stamp: undefined }
 }
 
 export function proved(hop: string): Evidence {

@@ -5,7 +5,7 @@ import type { Workload } from '../../core/identity/workload.ts'
 import { type KubeObject, resources } from '../../core/io/kube/api.ts'
 import { createLog } from '../../core/io/log.ts'
 import { Secret } from '../../core/secret.ts'
-import { namespace, signal, startWorld, type World } from './identity/identity-fixture.ts'
+import { createPod, namespace, signal, startWorld, type World } from './identity/identity-fixture.ts'
 import { createCustomRun, createRun, succeeded, workloadOf } from './identity/run-fixture.ts'
 
 function clusterOf({ kube, client, clock }: World, changes: object = {}, witnesses: Witnesses = {}) {
@@ -103,6 +103,23 @@ describe('createCluster', () => {
     since = undefined
     expect(await assurance('10.0.0.7')).toBe('claimed')
     expect(walks(world)).toBe(1)
+  })
+
+  it('with peerAddress: enforce listens to no one but the pod itself', async () => {
+    await using world = await startWorld()
+    const { facts } = clusterOf(world, { peerAddress: 'enforce' })
+    const { pod } = createRun(world.kube)
+    const early = createRun(world.kube, { pod: { status: { podIP: '' } } })
+    const alone = createPod(world.kube, 'alone')
+    const ask = (asking: KubeObject, peer: string | undefined) => facts.walkPod(podWorkload(asking), peer, signal)
+
+    expect(await ask(pod, '::ffff:10.0.0.7')).toMatchObject({ task: 'deploy' })
+    expect(await ask(alone, '10.0.0.7')).toMatchObject({ assurance: 'none' })
+    for (const asking of [pod, alone]) {
+      await expect(ask(asking, '10.0.0.8')).rejects.toMatchObject({ reason: 'workload_mismatch' })
+      await expect(ask(asking, undefined)).rejects.toMatchObject({ reason: 'workload_mismatch' })
+    }
+    await expect(ask(early.pod, '10.0.0.7')).rejects.toMatchObject({ reason: 'run_unsettled' })
   })
 
   it('asks for the event of a run by its own labels, time and UID, and not for one that a person made', async () => {

@@ -94,7 +94,12 @@ export async function startExchangeWalk(world: World): Promise<ExchangeWalk> {
 
 async function connect({ directory, kubeUrl }: World): Promise<Cluster> {
   const credentials = await loadCredentials({ env: {}, kubeconfig: join(directory, 'kubeconfig.json') })
-  const config = { name: 'bench', revocationCheck: 'token-review', approvalPolicy: 'tokenbroker-approvals' } as const
+  const config = {
+    name: 'bench',
+    revocationCheck: 'token-review',
+    peerAddress: 'record',
+    approvalPolicy: 'tokenbroker-approvals',
+  } as const
   const log = pino({ level: 'silent' })
   const cluster = createCluster({ config, issuer: kubeUrl, kube: createKubeClient({ credentials }), clock, log })
   cluster.policies.start()
