@@ -32,7 +32,7 @@ interface Deps {
   readonly clock: Clock
   readonly log: Logger
   /** Default: no admission policies, so that nothing is `verified`. */
-  readonly admission?: AdmissionGuard
+  readonly guard?: AdmissionGuard
 }
 
 /** All that the broker knows and asks of one cluster. */
@@ -50,7 +50,7 @@ const cacheMs = { walk: 5000, access: 5000 } as const
 const walkTimeoutMs = 5000
 
 export function createCluster(deps: Deps): Cluster {
-  const { config, issuer, kube: client, clock, log, admission = noAdmissionGuard, events = noEvents } = deps
+  const { config, issuer, kube: client, clock, log, guard = noAdmissionGuard, events = noEvents } = deps
   const { kube, recent } = listenForRefusals(client, clock)
   const policies = watchAccess({ kube, clock, log })
   const walkDeadline = createSharedDeadline(walkTimeoutMs)
@@ -58,7 +58,7 @@ export function createCluster(deps: Deps): Cluster {
   const access = createExpiringCache<AccessReviewResult>({ ttlMs: cacheMs.access, maxEntries: 10_000, clock })
   const conclude = (walked: Walked, namespace: string, peerAddress?: string): Run => {
     const event = eventOf(walked, { cluster: config.name, namespace }, events)
-    return concludeRun(walked, { namespace, guard: admission, event, peerAddress })
+    return concludeRun(walked, { namespace, guard, event, peerAddress })
   }
   const cluster: Cluster = {
     kube,

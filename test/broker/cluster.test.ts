@@ -21,7 +21,7 @@ function clusterOf({ kube, client, clock }: World, changes: object = {}, witness
   })
 }
 
-type Witnesses = Pick<Parameters<typeof createCluster>[0], 'admission' | 'events'>
+type Witnesses = Pick<Parameters<typeof createCluster>[0], 'guard' | 'events'>
 
 /** As verification makes it of the pod's own token. */
 const podWorkload = (pod: KubeObject) => workloadOf(pod) as Workload
@@ -94,7 +94,7 @@ describe('createCluster', () => {
     await using world = await startWorld()
     let since: Date | undefined = new Date('2026-03-01T11:00:00Z')
     const guard = { verifiedSince: () => since, why: () => 'gone' }
-    const { facts } = clusterOf(world, {}, { admission: guard })
+    const { facts } = clusterOf(world, {}, { guard })
     const { pod } = createRun(world.kube)
     const assurance = async (peer: string) => (await facts.walkPod(podWorkload(pod), peer, signal)).assurance
 
