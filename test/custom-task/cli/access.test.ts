@@ -1,0 +1,115 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { parse, parseAllDocuments } from 'yaml'
+import { resources } from '../../../core/io/kube/api.ts'
+import { startKube } from '../../fakes/kube/server.ts'
+import { commandLine, temporaryDirectory } from './command-line.ts'
+
+const namespace = 'payments'
+const audience = 'https://deploy.example.com'
+const wanted = ['--audience', audience, '--scope', 'deploy:staging']
+const rbac = 'rbac.authorization.k8s.io'
+
+/** A cluster with a provider, and a person who may do what these rules say, in all namespaces. */
+async function place(rules: readonly object[] = [{ apiGroups: ['*'], resources: ['*'], verbs: ['*'] }]) {
+  const kube = await startKube()
+  onTestFinished(() => kube.close())
+  const metadata = { name: 'person' }
+  kube.objects.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'alice', namespace } })
+  kube.objects.create({ apiVersion: `${rbac}/v1`, kind: 'ClusterRole', metadata, rules })
+  kube.objects.create({
+    apiVersion: `${rbac}/v1`,
+    kind: 'ClusterRoleBinding',
+    metadata,
+    roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'person' },
+    subjects: [{ kind: 'ServiceAccount', name: 'alice', namespace }],
+  })
+  kube.objects.create({
+    apiVersion: 'tokenbroker.dev/v1alpha1',
+    kind: 'ClusterTokenProvider',
+    metadata: { name: 'builtin' },
+    spec: { builtin: {}, audiences: [audience], scopes: ['deploy:staging'] },
+  })
+  const file = join(await temporaryDirectory(), 'kubeconfig')
+  await writeFile(file, kube.kubeconfig({ namespace, serviceAccount: 'alice' }))
+  const cli = (...args: readonly string[]) => commandLine([...args, '--kubeconfig', file])
+  return { kube, cli }
+}
+
+const init = ['init', '-n', namespace, '--serviceaccount', 'deployer', ...wanted]
+
+describe('init', () => {
+  it('prints policy, Role, RoleBinding and a run that uses the token', async () => {
+    const { code, out } = await commandLine(init)
+
+    const objects = parseAllDocuments(out).map((one) => one.toJS())
+    expect(objects.map(({ kind }) => kind)).toEqual(['TokenPolicy', 'Role', 'RoleBinding', 'PipelineRun'])
+    expect(objects[0].spec).toEqual({ audience, scopes: ['deploy:staging'] })
+    expect(code).toBe(0)
+  })
+
+  it('applies the first three, which then say that the account may', async () => {
+    const { kube, cli } = await place()
+
+    const made = await cli(...init, '--apply')
+
+    expect(made).toMatchObject({
+      code: 0,
+      notes: expect.stringContaining('RoleBinding payments/deploy-staging applied'),
+    })
+    expect(parse(made.out).kind).toBe('PipelineRun')
+    expect(kube.objects.get(resources.tokenPolicies, { namespace, name: 'deploy-staging' })).toBeDefined()
+    const asked = await cli('explain', '--serviceaccount', 'deployer', '-n', namespace, '--policy', 'deploy-staging')
+    expect(asked.out).toContain('Decision: allow')
+    expect(asked.code).toBe(0)
+    const listed = JSON.parse((await cli('who-can', ...wanted, '-A', '-o', 'json')).out)
+    expect(listed.holders).toContainEqual(
+      expect.objectContaining({ kind: 'ServiceAccount', name: 'payments/deployer', policy: 'deploy-staging' }),
+    )
+  })
+
+  it.each([
+    [['init', '-n', 'a'], /--serviceaccount is missing/],
+    [['init', '-n', 'a', '--serviceaccount', 'b', '--audience', 'c', '--scope', 'x x'], /different scopes/],
+  ])('refuses %j', async (args, mend) => {
+    expect(await commandLine(args)).toMatchObject({ code: 2, notes: expect.stringMatching(mend) })
+  })
+})
+
+describe('explain', () => {
+  it('says which rule refuses, and has the missing Role ready to apply', async () => {
+    const { cli } = await place()
+    await cli(...init, '--apply')
+
+    const { code, out } = await cli(
+      'explain',
+      '--serviceaccount',
+      'other',
+      '-n',
+      namespace,
+      '--policy',
+      'deploy-staging',
+    )
+
+    expect(out).toMatch(/DENY {3}rbac/)
+    expect(out).toContain('resourceNames":["builtin:deploy:staging"]')
+    expect(code).toBe(3)
+  })
+
+  it('says what the person may not see, and which right is missing', async () => {
+    const { cli } = await place([])
+
+    const asked = await cli('explain', '--serviceaccount', 'deployer', '-n', namespace, '--policy', 'p')
+    expect(asked).toMatchObject({ code: 3, notes: expect.stringContaining('You may not list tokenpolicies') })
+    const listed = await cli('who-can', ...wanted, '-n', namespace)
+    expect(listed).toMatchObject({ code: 0, notes: expect.stringContaining('rolebindings') })
+  })
+
+  it.each([
+    [['explain', '--policy', 'p'], /--serviceaccount, or --url/],
+    [['explain', '--serviceaccount', 'a', '-n', 'b'], /Name the policy/],
+  ])('refuses %j', async (args, mend) => {
+    expect(await commandLine(args)).toMatchObject({ code: 2, notes: expect.stringMatching(mend) })
+  })
+})

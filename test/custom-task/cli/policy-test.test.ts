@@ -1,0 +1,69 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { commandLine, temporaryDirectory } from './command-line.ts'
+
+const example = join(import.meta.dirname, '../../../tekton/examples/policy-test')
+const policies = join(example, 'policies.yaml')
+
+async function withCases(text: string) {
+  const path = join(await temporaryDirectory(), 'cases.yaml')
+  await writeFile(path, text)
+  return path
+}
+
+const one = (more: string) =>
+  `cases:\n- {name: a <b>, namespace: payments, serviceAccount: builder, policy: deploy-production, ${more}}\n`
+
+describe('policy test', () => {
+  it('finds the shipped cases as expected', async () => {
+    const { code, out } = await commandLine(['policy', 'test', join(example, 'cases.yaml'), '-f', policies])
+
+    expect(out).toContain('4 of 4 as expected.')
+    expect(code).toBe(0)
+  })
+
+  it('fails where one differs, and says what was expected', async () => {
+    const { code, out } = await commandLine(['policy', 'test', await withCases(one('expect: allow')), '-f', policies])
+
+    expect(out).toContain('expect is deny, not allow')
+    expect(out).toContain('rule rbac')
+    expect(code).toBe(1)
+  })
+
+  it('writes a JUnit report', async () => {
+    const cases = await withCases(one('expect: deny, reason: policy_suspended'))
+    const { code, out } = await commandLine(['policy', 'test', cases, '-f', policies, '-o', 'junit'])
+
+    expect(out).toContain('tests="1" failures="1"')
+    expect(out).toContain(
+      '<testcase name="a &lt;b&gt;"><failure message="reason is rbac_denied, not policy_suspended">',
+    )
+    expect(code).toBe(1)
+  })
+
+  it.each([
+    ['a case that expects nothing', one('run: {}'), /cases\.0\.expect/],
+    ['a key that nobody knows', one('expect: deny, expects: deny'), /Unrecognized key/],
+    ['what is no YAML', 'cases: [', /line 1: this is no YAML/],
+  ])('says where %s is', async (_what, text, mend) => {
+    const { code, notes } = await commandLine(['policy', 'test', await withCases(text), '-f', policies])
+
+    expect(notes).toMatch(mend)
+    expect(code).toBe(1)
+  })
+
+  it('refuses a policy that no API server would take', async () => {
+    const file = await withCases(
+      '{kind: TokenPolicy, metadata: {name: p, namespace: n}, spec: {audience: a, scope: [b]}}',
+    )
+    const { code, notes } = await commandLine(['policy', 'test', join(example, 'cases.yaml'), '-f', file])
+
+    expect(notes).toContain('TokenPolicy p: spec.')
+    expect(code).toBe(1)
+  })
+
+  it('takes one file of cases', async () => {
+    expect((await commandLine(['policy', 'test'])).code).toBe(2)
+  })
+})
