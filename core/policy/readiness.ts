@@ -36,7 +36,20 @@ export function policyReadiness(policy: Policy, provider: Provider | undefined, 
 
 export function providerReadiness(provider: Provider): Readiness {
   if (provider.spec.suspend) return notReady('Suspended', 'Nothing is issued: suspend is set.')
+  const lost = lostRequirement(provider)
+  if (lost !== undefined) {
+    return notReady(
+      'RequirementMeansNothing',
+      `No scope of this provider is meant by ${lost} in limits.require, which then protects nothing: correct it.`,
+    )
+  }
   return ready(`Issues for ${provider.spec.audiences.length} audiences and ${provider.spec.scopes.length} scopes.`)
+}
+
+/** A requirement with a slip of the pen would let through what it is there to stop. */
+function lostRequirement({ spec }: Provider): string | undefined {
+  const patterns = (spec.limits.require ?? []).flatMap(({ scopes: meant = [] }) => meant)
+  return patterns.find((pattern) => !spec.scopes.some((scope) => overlaps(pattern, scope)))
 }
 
 function audience({ spec }: Policy, provider: Provider): Readiness | undefined {

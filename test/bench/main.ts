@@ -10,7 +10,9 @@ import { burstGoals, exchangeGoals, journalGoals, limitGoals, sidecarGoals, unme
 import { weighImages } from './images-bench.ts'
 import { printExchanges, printJournal, printSidecar, printSteps, printWebhook } from './print.ts'
 import { printBurst, printImages, printStart } from './print-delivery.ts'
+import { printPolicies } from './print-policies.ts'
 import type { JournalFigures } from './programs/journal.ts'
+import type { PolicyFigures } from './programs/policies.ts'
 import type { StepFigures } from './programs/steps.ts'
 import { type Goal, goalLine } from './report.ts'
 import { runProgram } from './server-process.ts'
@@ -18,7 +20,7 @@ import { benchSidecar } from './sidecar-bench.ts'
 import { benchStart } from './start-bench.ts'
 import { benchWebhook } from './webhook-bench.ts'
 
-const usage = `Usage: npm run bench -- [--only start,burst,exchange,sidecar,webhook,journal,steps] [--rounds N] [--seconds N]
+const usage = `Usage: npm run bench -- [--only start,burst,exchange,sidecar,webhook,journal,steps,policies] [--rounds N] [--seconds N]
                        [--processes N] [--cluster]
 
 Compares with baselines in the same run: single figures of a shared machine mean little, ratios within a round do.
@@ -27,7 +29,7 @@ Servers run alone on processor 0, as they are shipped and with their default log
 With --cluster also weighs the images and times pods on the cluster of npm run test:cluster, which needs what that needs.
 Ends with 0 when everything ran, however it did; with 1 when something failed or an answer was not 200.`
 
-const parts = ['steps', 'journal', 'start', 'burst', 'sidecar', 'webhook', 'exchange'] as const
+const parts = ['steps', 'policies', 'journal', 'start', 'burst', 'sidecar', 'webhook', 'exchange'] as const
 const connections = 16
 const pods = 500
 
@@ -63,6 +65,9 @@ if (only.includes('steps')) {
   const script = join(import.meta.dirname, 'programs/steps.ts')
   steps = (await runProgram([script, world.directory, world.kubeUrl, issuerUrl], { cpu: 0 })) as StepFigures
   printSteps(steps, pods)
+}
+if (only.includes('policies')) {
+  printPolicies((await runProgram([join(import.meta.dirname, 'programs/policies.ts')], { cpu: 0 })) as PolicyFigures)
 }
 if (only.includes('journal')) {
   const script = join(import.meta.dirname, 'programs/journal.ts')

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { parseAllDocuments } from 'yaml'
 import { apply, createNamespace, kube } from './harness/cluster.ts'
 import type { KubeObject } from './harness/kube.ts'
 import { kubectl } from './harness/kubectl.ts'
@@ -112,6 +115,20 @@ describe('a ClusterTokenPolicy', () => {
     await apply([policy('mistaken', { validations: [{ ...validations[0], expression: 'run.pipelne == "x"' }] })])
     const mistaken = await conditionOf(policy('mistaken'), 'ExpressionInvalid')
     expect(mistaken.message).toBe('Validation tagged: character 5: No such key: pipelne.')
+  })
+})
+
+describe('docs/guides/policies.md', () => {
+  test('shows objects that are ready as they stand', async () => {
+    const guide = readFileSync(join(import.meta.dirname, '../../docs/guides/policies.md'), 'utf8')
+    const shown = [...guide.matchAll(/^```yaml\n([\s\S]*?)^```/gm)]
+      .flatMap(([, text = '']) => parseAllDocuments(text).map((document) => document.toJS() as KubeObject))
+      .map((one) => (one.kind === 'TokenPolicy' ? { ...one, metadata: { ...one.metadata, namespace } } : one))
+    expect(shown.map(({ kind }) => kind)).toContain('ClusterTokenPolicy')
+    await apply(shown)
+    for (const one of shown) await conditionOf(one, 'Ready')
+    const client = await kube()
+    for (const one of shown) await client.delete(await client.pathOf(one))
   })
 })
 

@@ -103,4 +103,13 @@ describe('providerReadiness', () => {
   ])('with suspend: %s is %s', (suspend, reason, message) => {
     expect(providerReadiness(providerOf({ suspend }))).toEqual({ isReady: !suspend, reason, message })
   })
+
+  it('names a requirement that means no scope of the provider', () => {
+    const requiring = (scope: string) =>
+      providerReadiness(providerOf({ limits: { require: [{ scopes: [scope], assurance: 'verified' }] } }))
+
+    expect(requiring('deploy:prodution')).toMatchObject({ isReady: false, reason: 'RequirementMeansNothing' })
+    expect(requiring('deploy:prodution').message).toContain('deploy:prodution')
+    expect(requiring('deploy:*').isReady).toBe(true)
+  })
 })
