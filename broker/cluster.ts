@@ -16,6 +16,7 @@ import { walkCustomRun } from './identity/walk-custom-run.ts'
 import { walkPod } from './identity/walk-pod.ts'
 import type { Walked } from './identity/walked.ts'
 import { type EventRegister, noEvents } from './interceptor/event-register.ts'
+import { providerTraits } from './issue.ts'
 import { createAskScopeAccess } from './policy/scope-access.ts'
 import { type WatchedAccess, watchAccess } from './policy/watch-access.ts'
 import { listenForRefusals } from './refusals.ts'
@@ -52,7 +53,7 @@ const walkTimeoutMs = 5000
 export function createCluster(deps: Deps): Cluster {
   const { config, issuer, kube: client, clock, log, guard = noAdmissionGuard, events = noEvents } = deps
   const { kube, recent } = listenForRefusals(client, clock)
-  const policies = watchAccess({ kube, clock, log })
+  const policies = watchAccess({ kube, clock, log, lifetimeOf: (spec) => providerTraits(spec).lifetime })
   const walkDeadline = createSharedDeadline(walkTimeoutMs)
   const walks = createExpiringCache<Walked>({ ttlMs: cacheMs.walk, maxEntries: 10_000, clock })
   const access = createExpiringCache<AccessReviewResult>({ ttlMs: cacheMs.access, maxEntries: 10_000, clock })

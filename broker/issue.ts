@@ -1,3 +1,4 @@
+import type { ProviderLifetime } from '../core/policy/lifetime.ts'
 import { checkIssued } from './providers/check-issued.ts'
 import type { Grant, IssuedToken, Upstream } from './providers/provider.ts'
 import { providerFor } from './providers/registry.ts'
@@ -12,11 +13,12 @@ export function createIssue(upstream: Upstream): Issue {
   }
 }
 
-/** Longest life that the allowance's provider can give, in seconds, and whether asking it leaves the process. */
+/** What a provider can give (longest life in seconds, and the rest of it), and whether asking it leaves the process. */
 export function providerTraits(spec: Parameters<typeof providerFor>[0]): {
   readonly maxSeconds: number
   readonly callsUpstream: boolean
+  readonly lifetime: ProviderLifetime
 } {
-  const { provider } = providerFor(spec)
-  return { maxSeconds: provider.lifetime.maxSeconds, callsUpstream: provider.callsUpstream }
+  const { lifetime, callsUpstream } = providerFor(spec).provider
+  return { maxSeconds: lifetime.maxSeconds, callsUpstream, lifetime }
 }

@@ -123,6 +123,7 @@ function describePolicy(policy: Policy, provider: Provider | undefined, rbac: re
     namespace: policy.namespace,
     uid: policy.uid,
     generation: policy.generation,
+    kind: policy.kind,
     ...(policy.digest && { digest: policy.digest }),
     provider: policy.spec.providerRef.name,
     provider_generation: provider?.generation ?? 0,

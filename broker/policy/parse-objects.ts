@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { canonicalJson } from '../../core/audit/canonical-json.ts'
 import { clusterTokenPolicySpec } from '../../core/crd/cluster-token-policy.ts'
-import { clusterTokenProviderSpec } from '../../core/crd/cluster-token-provider.ts'
+import { type ClusterTokenProviderSpec, clusterTokenProviderSpec } from '../../core/crd/cluster-token-provider.ts'
 import type { NamespaceSelector } from '../../core/crd/namespace-selector.ts'
 import { tokenPolicySpec } from '../../core/crd/token-policy.ts'
 import { compileValidations } from '../../core/io/cel/compile-validations.ts'
@@ -10,6 +10,7 @@ import type { KubeObject } from '../../core/io/kube/api.ts'
 import { accessMarks } from '../../core/policy/access-marks.ts'
 import type { AccessObject } from '../../core/policy/access-object.ts'
 import type { Policy, Provider } from '../../core/policy/allowance.ts'
+import type { ProviderLifetime } from '../../core/policy/lifetime.ts'
 
 const conditions = z.object({
   conditions: z
@@ -92,10 +93,14 @@ export function parseNamespace({ metadata: { name, labels = {} } }: KubeObject):
   return { name, labels }
 }
 
-/** @throws ZodError as {@link parsePolicy} */
-export function parseProvider(object: KubeObject): Watched<Provider> {
+/** What the kind of issuer that a spec names can do. */
+export type LifetimeOf = (spec: ClusterTokenProviderSpec) => ProviderLifetime
+
+/** @throws ZodError as {@link parsePolicy}, and what `lifetimeOf` throws for a kind that this broker does not have */
+export function parseProvider(object: KubeObject, lifetimeOf: LifetimeOf): Watched<Provider> {
   const { name, uid, generation = 1, resourceVersion } = object.metadata
-  const value = { name, uid, generation, spec: clusterTokenProviderSpec.parse(object.spec) }
+  const spec = clusterTokenProviderSpec.parse(object.spec)
+  const value = { name, uid, generation, spec, lifetime: lifetimeOf(spec) }
   const isSuspended = value.spec.suspend
   const access = accessOf(object, { kind: 'ClusterTokenProvider', provider: name, isSuspended })
   return { value, resourceVersion, ready: readyCondition(object), access }

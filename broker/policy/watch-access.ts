@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts'
 import type { KubeClient } from '../../core/io/kube/api.ts'
 import { isRefusal } from '../../core/io/kube/refusal.ts'
 import type { AccessObject } from '../../core/policy/access-object.ts'
+import type { LifetimeOf } from './parse-objects.ts'
 import { watchAccounts } from './watch-accounts.ts'
 import { type WatchedPolicies, watchPolicies } from './watch-policies.ts'
 
@@ -10,6 +11,7 @@ interface Deps {
   readonly kube: KubeClient
   readonly log: Logger
   readonly clock: Clock
+  readonly lifetimeOf: LifetimeOf
 }
 
 /** Who wants to know of every policy, provider and marked ServiceAccount. */
@@ -27,12 +29,12 @@ export interface WatchedAccess extends WatchedPolicies {
 }
 
 /** Follows all that says who gets tokens in one cluster: policies, providers, and ServiceAccounts that a person marked. */
-export function watchAccess({ kube, log, clock }: Deps): WatchedAccess {
+export function watchAccess({ kube, log, clock, lifetimeOf }: Deps): WatchedAccess {
   const listeners: AccessListener[] = []
   const tell = (kind: 'put' | 'remove', object: AccessObject) => {
     for (const listener of listeners) listener[kind](object)
   }
-  const policies = watchPolicies({ kube, log, clock, onAccess: tell })
+  const policies = watchPolicies({ kube, log, clock, lifetimeOf, onAccess: tell })
   const accounts = watchAccounts({
     kube,
     log,

@@ -7,7 +7,14 @@ import { createWorkQueue } from '../../core/io/kube/work-queue.ts'
 import type { AccessObject } from '../../core/policy/access-object.ts'
 import type { Policy } from '../../core/policy/allowance.ts'
 import { createNamespacePolicies } from './namespace-policies.ts'
-import { type Namespace, parseClusterPolicy, parseNamespace, parsePolicy, parseProvider } from './parse-objects.ts'
+import {
+  type LifetimeOf,
+  type Namespace,
+  parseClusterPolicy,
+  parseNamespace,
+  parsePolicy,
+  parseProvider,
+} from './parse-objects.ts'
 import type { PolicyStore } from './policy-store.ts'
 import { createStatusWriter, policyKey, providerKey } from './status-writer.ts'
 
@@ -15,6 +22,7 @@ interface Deps {
   readonly kube: KubeClient
   readonly log: Logger
   readonly clock: Clock
+  readonly lifetimeOf: LifetimeOf
   /** Told of every object that comes, changes or goes. */
   readonly onAccess?: (kind: 'put' | 'remove', object: AccessObject) => void
 }
@@ -29,7 +37,7 @@ export interface WatchedPolicies extends PolicyStore {
 }
 
 /** Follows policies, providers and namespaces of one cluster, and writes condition `Ready` of the first two. */
-export function watchPolicies({ kube, log, clock, onAccess }: Deps): WatchedPolicies {
+export function watchPolicies({ kube, log, clock, lifetimeOf, onAccess }: Deps): WatchedPolicies {
   const stopping = new AbortController()
   let isJudging = false
   const policies = createInformer({
@@ -57,7 +65,7 @@ export function watchPolicies({ kube, log, clock, onAccess }: Deps): WatchedPoli
   const providers = createInformer({
     client: kube,
     resource: resources.clusterTokenProviders,
-    parse: parseProvider,
+    parse: (object) => parseProvider(object, lifetimeOf),
     onChange(change) {
       const { value, access } = change.value
       onAccess?.(change.kind === 'deleted' ? 'remove' : 'put', access)

@@ -1,6 +1,7 @@
 import type { Brand } from '../../core/brand.ts'
 import type { WorkloadClaims } from '../../core/identity/workload.ts'
 import type { Allowance } from '../../core/policy/allowance.ts'
+import type { ProviderLifetime } from '../../core/policy/lifetime.ts'
 import type { Secret } from '../../core/secret.ts'
 
 export interface GrantFields {
@@ -54,12 +55,7 @@ export interface TokenProvider<C> {
   readonly title: string
   /** True when `exchange` leaves the process: then an `intended` record is durable first. */
   readonly callsUpstream: boolean
-  readonly lifetime: {
-    readonly minSeconds: number
-    readonly maxSeconds: number
-    readonly isAdjustable: boolean
-    readonly isRevocable: boolean
-  }
+  readonly lifetime: ProviderLifetime
   /** A configuration that works: for the conformance suite and the documentation. */
   readonly example: C
   exchange(grant: Grant, config: C, upstream: Upstream, signal: AbortSignal): Promise<IssuedToken>

@@ -3,6 +3,7 @@ import type { ClusterTokenProviderSpec } from '../crd/cluster-token-provider.ts'
 import type { TokenPolicySpec } from '../crd/token-policy.ts'
 import type { Run } from '../identity/run.ts'
 import type { ProblemReason } from '../problem.ts'
+import type { ProviderLifetime } from './lifetime.ts'
 
 /** A CEL expression of a policy, compiled when the policy was read. */
 export interface CompiledValidation {
@@ -35,6 +36,8 @@ export interface Provider {
   readonly uid: string
   readonly generation: number
   readonly spec: ClusterTokenProviderSpec
+  /** What its kind of issuer can do; absent where nothing restricts it. */
+  readonly lifetime?: ProviderLifetime
 }
 
 /**

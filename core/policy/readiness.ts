@@ -1,6 +1,7 @@
 import { formatDuration, parseDuration } from '../duration.ts'
 import type { Policy, Provider } from './allowance.ts'
 import { maxValidationCost, validationCost } from './compiled-validations.ts'
+import { isTtlEnforceable } from './lifetime.ts'
 import { selectsNamespace } from './namespace-selection.ts'
 import { overlaps } from './scope-pattern.ts'
 
@@ -15,7 +16,7 @@ type Labels = Readonly<Record<string, string>>
 type Check = (policy: Policy, provider: Provider, labels: Labels | undefined) => Readiness | undefined
 
 /** What is looked at, in this order: the first that is wrong is said. */
-const checks: readonly Check[] = [audience, namespace, scopes, validations, suspended, lifetime, expiry]
+const checks: readonly Check[] = [audience, namespace, scopes, validations, suspended, lifetime, enforceable, expiry]
 
 /**
  * Whether a policy could ever be granted under, as far as its own text, its provider and its namespace say. A
@@ -97,6 +98,16 @@ function suspended({ spec }: Policy, provider: Provider): Readiness | undefined 
 function lifetime(policy: Policy, provider: Provider): Readiness | undefined {
   if (ttl(policy, provider) > 0) return undefined
   return notReady('NoLifetime', 'The ttl of the policy or the limit of its provider is zero: write one such as 5m.')
+}
+
+function enforceable(policy: Policy, provider: Provider): Readiness | undefined {
+  const { lifetime: found } = provider
+  const asked = { ttlSeconds: ttl(policy, provider), allowLongerUpstream: policy.spec.allowLongerUpstream }
+  if (found === undefined || isTtlEnforceable(asked, found)) return undefined
+  return notReady(
+    'TTLNotEnforceable',
+    `Provider ${provider.name} cannot issue as short as ttl, nor take tokens back: raise ttl or set allowLongerUpstream.`,
+  )
 }
 
 function expiry({ spec }: Policy): Readiness | undefined {

@@ -17,6 +17,7 @@ import { scopes } from './rules/scopes.ts'
 import { secretDelivery } from './rules/secret-delivery.ts'
 import { serviceAccounts } from './rules/service-accounts.ts'
 import { suspended } from './rules/suspended.ts'
+import { ttlEnforceable } from './rules/ttl-enforceable.ts'
 import { validations } from './rules/validations.ts'
 
 /** The decision, in order: all are asked, the first refusal decides. A new condition is a new file and a line here. */
@@ -30,6 +31,7 @@ export const rules: readonly Rule[] = [
   runIsAlive,
   accessRevoked,
   suspended,
+  ttlEnforceable,
   runsAssurance,
   limitsRequire,
   runsSource,

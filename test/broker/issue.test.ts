@@ -50,6 +50,10 @@ describe('createIssue', () => {
 
 describe('providerTraits', () => {
   it('says how long a token can live and whether asking leaves the process', () => {
-    expect(providerTraits(grantWith().allowance.provider.spec)).toEqual({ maxSeconds: 86_400, callsUpstream: false })
+    expect(providerTraits(grantWith().allowance.provider.spec)).toEqual({
+      maxSeconds: 86_400,
+      callsUpstream: false,
+      lifetime: { minSeconds: 1, maxSeconds: 86_400, isAdjustable: true, isRevocable: true },
+    })
   })
 })

@@ -51,6 +51,7 @@ const describedPolicy = {
   namespace: 'payments',
   uid: 'uid-of-deploy',
   generation: 3,
+  kind: 'TokenPolicy',
   provider: 'builtin',
   provider_generation: 2,
   rbac: [{ resource_name: 'builtin:deploy:staging', is_allowed: true }],

@@ -1,5 +1,6 @@
 import { decide } from '../../../broker/decide.ts'
 import { createGather } from '../../../broker/gather.ts'
+import { providerTraits } from '../../../broker/issue.ts'
 import type { Requester } from '../../../broker/known.ts'
 import { watchPolicies } from '../../../broker/policy/watch-policies.ts'
 import { noRun } from '../../../core/identity/run.ts'
@@ -90,7 +91,12 @@ async function startDecisions(all: readonly KubeObject[], form: Readonly<Record<
     // Conditions are written once, and are not what is measured.
     patch: async () => ({}),
   } as unknown as KubeClient
-  const policies = watchPolicies({ kube, clock, log: createLog({ name: 'bench', level: 'silent' }) })
+  const policies = watchPolicies({
+    kube,
+    clock,
+    lifetimeOf: (spec) => providerTraits(spec).lifetime,
+    log: createLog({ name: 'bench', level: 'silent' }),
+  })
   policies.start()
   while (!policies.isSynced()) await new Promise((resolve) => setTimeout(resolve, 5))
   const workload = {

@@ -4,12 +4,6 @@ import { audience, namespace, type Scene, startScene } from './policy-scene.ts'
 
 const shared = { name: 'shared' }
 
-async function startSceneOf(options?: Parameters<typeof startScene>[0]): Promise<Scene> {
-  const scene = await startScene(options)
-  scene.kube.objects.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
-  return scene
-}
-
 function createClusterPolicy({ kube }: Scene, spec: object = {}, name = 'shared'): void {
   kube.objects.create({
     apiVersion: 'tokenbroker.dev/v1alpha1',
@@ -42,7 +36,7 @@ const forTeamA = { namespaceSelector: { matchLabels: { team: 'a' } } }
 
 describe('a ClusterTokenPolicy', () => {
   it('stands in every namespace that its selector takes, as that of the namespace', async () => {
-    await using scene = await startSceneOf()
+    await using scene = await startScene()
     createClusterPolicy(scene, forTeamA)
     createClusterPolicy(scene, {}, 'everywhere')
     await expect.poll(namesIn(scene), poll).toEqual(['ClusterTokenPolicy everywhere'])
@@ -59,7 +53,7 @@ describe('a ClusterTokenPolicy', () => {
   })
 
   it('stands in no namespace that is not known, where it selects', async () => {
-    await using scene = await startSceneOf()
+    await using scene = await startScene()
     createClusterPolicy(scene, { namespaceSelector: {} })
     await expect.poll(namesIn(scene), poll).toEqual(['ClusterTokenPolicy shared'])
 
@@ -68,7 +62,7 @@ describe('a ClusterTokenPolicy', () => {
   })
 
   it('comes behind a TokenPolicy of its name, and back when that is gone', async () => {
-    await using scene = await startSceneOf()
+    await using scene = await startScene()
     createClusterPolicy(scene)
     scene.createPolicy('shared', { ttl: '1m' })
     await expect.poll(namesIn(scene), poll).toEqual(['TokenPolicy shared'])
@@ -80,7 +74,7 @@ describe('a ClusterTokenPolicy', () => {
   })
 
   it('takes effect as it is changed and removed', async () => {
-    await using scene = await startSceneOf()
+    await using scene = await startScene()
     createClusterPolicy(scene)
     await expect.poll(namesIn(scene), poll).toHaveLength(1)
 
@@ -92,7 +86,7 @@ describe('a ClusterTokenPolicy', () => {
   })
 
   it('says whether it is usable, and follows its provider', async () => {
-    await using scene = await startSceneOf()
+    await using scene = await startScene()
     createClusterPolicy(scene, forTeamA)
     await expect.poll(condition(scene), poll).toBe('ProviderNotFound')
 
@@ -104,7 +98,7 @@ describe('a ClusterTokenPolicy', () => {
 
 describe('a policy of a namespace', () => {
   it('says that its provider is not for the namespace, until the namespace is labelled', async () => {
-    await using scene = await startSceneOf()
+    await using scene = await startScene()
     scene.createProvider('builtin', forTeamA)
     scene.createPolicy('deploy')
     await scene.becomes('deploy', 'False NamespaceNotAtProvider')
@@ -115,7 +109,7 @@ describe('a policy of a namespace', () => {
   })
 
   it('has its validations compiled, and says which is none', async () => {
-    await using scene = await startSceneOf()
+    await using scene = await startScene()
     scene.createProvider()
     const validation = { name: 'main-only', expression: 'event.ref == "refs/heads/main"', message: 'only main' }
     scene.createPolicy('deploy', { validations: [validation] })

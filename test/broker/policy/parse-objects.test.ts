@@ -89,8 +89,10 @@ describe('parsePolicy', () => {
 })
 
 describe('parseProvider', () => {
+  const lifetime = { minSeconds: 60, maxSeconds: 3600, isAdjustable: true, isRevocable: false }
+
   it('takes name, generation, version and spec, with the defaults of the kind', () => {
-    expect(parseProvider(provider())).toMatchObject({
+    expect(parseProvider(provider(), () => lifetime)).toMatchObject({
       resourceVersion: '7',
       value: {
         name: 'deploy',
@@ -101,12 +103,15 @@ describe('parseProvider', () => {
           limits: { maxTTL: '15m', secretDelivery: false },
           suspend: false,
         },
+        lifetime,
       },
     })
   })
 
   it('throws for a provider of a later version', () => {
-    expect(() => parseProvider(provider({ spec: { okta: {}, audiences: ['a'], scopes: ['b'] } }))).toThrow(ZodError)
+    expect(() =>
+      parseProvider(provider({ spec: { okta: {}, audiences: ['a'], scopes: ['b'] } }), () => lifetime),
+    ).toThrow(ZodError)
   })
 })
 

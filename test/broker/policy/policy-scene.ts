@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import { providerTraits } from '../../../broker/issue.ts'
 import { type WatchedPolicies, watchPolicies } from '../../../broker/policy/watch-policies.ts'
 import { type KubeClient, type KubeObject, resources } from '../../../core/io/kube/api.ts'
 import { createKubeClient } from '../../../core/io/kube/client.ts'
@@ -46,13 +47,20 @@ export async function startScene({ through = (client) => client, starts = true }
   const time = { ms: Date.parse('2026-03-01T12:00:00Z') }
   const clock = () => new Date(time.ms)
   const kube = await startKube({ clock })
+  // Before all that is in it, as it has to be.
+  kube.objects.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })
   const client = createKubeClient({
     credentials: { server: kube.url, token: new Secret(kube.adminToken) },
     delay: () => Promise.resolve(),
   })
   const logLines: string[] = []
   const log = createLog({ name: 'broker', destination: { write: (line: string) => void logLines.push(line) } })
-  const policies = watchPolicies({ kube: through(client), clock, log })
+  const policies = watchPolicies({
+    kube: through(client),
+    clock,
+    log,
+    lifetimeOf: (spec) => providerTraits(spec).lifetime,
+  })
   if (starts) policies.start()
 
   function ready(policy: string | null): Condition | undefined {

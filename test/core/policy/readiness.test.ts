@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest'
 import { compileValidations } from '../../../core/io/cel/compile-validations.ts'
 import type { Policy } from '../../../core/policy/allowance.ts'
 import { policyReadiness, providerReadiness } from '../../../core/policy/readiness.ts'
-import { policyOf, providerOf } from './policy-fixture.ts'
+import { ttlEnforceable } from '../../../core/policy/rules/ttl-enforceable.ts'
+import { factsOf, policyOf, providerOf } from './policy-fixture.ts'
+import { inputOf } from './rule-input.ts'
 
 function forTeam(team: string): object {
   return { namespaceSelector: { matchLabels: { team } } }
@@ -60,6 +62,32 @@ describe('policyReadiness', () => {
     expect(readiness).toMatchObject({ isReady: reason === 'Ready', reason })
     expect(readiness.message).toContain(message)
     expect(readiness.message).toMatch(/^[A-Z].*\.$/)
+  })
+})
+
+describe('policyReadiness with a provider that issues for an hour', () => {
+  const hour = { minSeconds: 3600, maxSeconds: 3600, isAdjustable: false, isRevocable: false }
+  const from = (lifetime: Partial<typeof hour>) => ({
+    ...providerOf({ limits: { maxTTL: '2h' } }),
+    lifetime: { ...hour, ...lifetime },
+  })
+
+  it.each([
+    ['a shorter ttl', { ttl: '5m' }, {}, 'TTLNotEnforceable'],
+    ['a ttl as long', { ttl: '1h' }, {}, 'Ready'],
+    ['a shorter ttl that may be exceeded', { ttl: '5m', allowLongerUpstream: true }, {}, 'Ready'],
+    ['a shorter ttl where tokens can be taken back', { ttl: '5m' }, { isRevocable: true }, 'Ready'],
+    ['a ttl that can be asked for', { ttl: '5m' }, { isAdjustable: true, minSeconds: 60 }, 'Ready'],
+    ['a ttl under the least', { ttl: '30s' }, { isAdjustable: true, minSeconds: 60 }, 'TTLNotEnforceable'],
+  ])('of %s says so, and the rule with it', (_what, spec, lifetime, reason) => {
+    const policy = policyOf(spec)
+    const provider = from(lifetime)
+    const request = { ...factsOf().request, requestedExpirySeconds: 3600 }
+
+    expect(policyReadiness(policy, provider).reason).toBe(reason)
+    expect(ttlEnforceable.check(inputOf({ policy, provider, request }))?.reason).toBe(
+      reason === 'Ready' ? undefined : 'ttl_not_enforceable',
+    )
   })
 })
 

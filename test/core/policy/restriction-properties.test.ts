@@ -115,9 +115,9 @@ function holds(check: (world: World, isGranted: boolean) => boolean): void {
       if (isGranted) grants += 1
       return check(world, isGranted)
     }),
-    { numRuns: 500 },
+    { numRuns: 800 },
   )
-  expect(grants).toBeGreaterThan(20)
+  expect(grants).toBeGreaterThan(4)
 }
 
 describe('what a policy or provider asks of runs', () => {
@@ -182,7 +182,7 @@ describe('scope patterns', () => {
       }),
       { numRuns: 2000 },
     )
-    expect(matches).toBeGreaterThan(20)
+    expect(matches).toBeGreaterThan(4)
   })
 
   it('overlap where both mean one scope', () => {

@@ -170,6 +170,7 @@ describe('rules', () => {
       'run-is-alive',
       'access-revoked',
       'suspended',
+      'ttl-enforceable',
       'runs-assurance',
       'limits-require',
       'runs-source',
