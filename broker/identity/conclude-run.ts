@@ -36,8 +36,9 @@ export function concludeRun(walked: Walked, witnesses: Witnesses): Run {
     ...eventEvidence(walked, event, isGuarded),
     initiatorEvidence(initiator),
   ]
+  const maker = stamp?.username
   const isVerified = evidence.every(({ hop, verdict }) => verdict === 'proved' || besides.has(hop))
-  return { ...run, assurance: isVerified ? 'verified' : 'claimed', initiator, event, evidence }
+  return { ...run, assurance: isVerified ? 'verified' : 'claimed', initiator, maker, event, evidence }
 }
 
 /**

@@ -1,3 +1,4 @@
+import { isMarkedAgent } from '../../core/identity/agent-mark.ts'
 import { initiatorAnnotation, parseInitiator } from '../../core/identity/initiator.ts'
 import type { CustomRunReference, Run } from '../../core/identity/run.ts'
 import { type KubeClient, resources } from '../../core/io/kube/api.ts'
@@ -127,6 +128,7 @@ function walkedOf(
       task,
       customRun: { name, uid },
       hasPodTemplate: hasPodTemplate(pipelineRun, into),
+      isMarkedAgent: isMarkedAgent(customRun.metadata, metadata),
       evidence: [
         proved('custom-run'),
         proved('pipeline-run'),

@@ -1,3 +1,4 @@
+import { isMarkedAgent } from '../../core/identity/agent-mark.ts'
 import { initiatorAnnotation, parseInitiator } from '../../core/identity/initiator.ts'
 import { noRun, type Run } from '../../core/identity/run.ts'
 import type { WorkloadClaims } from '../../core/identity/workload.ts'
@@ -46,6 +47,12 @@ export async function walkPod(workload: WorkloadClaims, kube: KubeClient, signal
     parsePod(await read(kube, resources.pods, { namespace, name: workload.pod.name }, signal)),
     workload,
   )
+  const walked = await walkFrom(pod, kube, signal)
+  return isMarkedAgent(pod.metadata) ? { ...walked, run: { ...walked.run, isMarkedAgent: true } } : walked
+}
+
+async function walkFrom(pod: Pod, kube: KubeClient, signal: AbortSignal): Promise<Walked> {
+  const { namespace } = pod.metadata
   const owner = controllerOf(pod.metadata)
   if (!isTekton(owner, 'TaskRun')) return noRunAt(pod, 'pod', 'no TaskRun owns it')
   const taskRun = parseTaskRun(await read(kube, resources.taskRuns, { namespace, name: owner.name }, signal))
@@ -184,7 +191,7 @@ function inPipeline(pod: Pod, taskRun: TaskRun, pipelineRun: PipelineRun): Walke
 /** The last of the objects is the run. */
 function walkedOf(run: Run, pod: Pod, objects: readonly (TaskRun | PipelineRun)[]): Walked {
   return {
-    run,
+    run: { ...run, isMarkedAgent: isMarkedAgent(...objects.map(({ metadata }) => metadata)) },
     objects: [pod, ...objects].map(({ kind, metadata }) => ({ kind, createdAt: metadata.creationTimestamp })),
     addresses: podAddresses(pod),
     stamp: parseInitiator(objects.at(-1)?.metadata.annotations?.[initiatorAnnotation]),

@@ -73,6 +73,8 @@ export interface Run {
   readonly taskRun: ObjectId | undefined
   readonly customRun: ObjectId | undefined
   readonly initiator: Initiator | undefined
+  /** User name that admission stamped, also where an event names the person who is the initiator. */
+  readonly maker: string | undefined
   /** Of the Pipeline; undefined for one that is written in the run or stored in the cluster. */
   readonly source: Source | undefined
   /** Of the task that asks; undefined as for {@link source}, and for a CustomRun, whose text is the Pipeline's. */
@@ -99,6 +101,7 @@ export const noRun: Run = {
   taskRun: undefined,
   customRun: undefined,
   initiator: undefined,
+  maker: undefined,
   source: undefined,
   taskSource: undefined,
   hasPodTemplate: false,

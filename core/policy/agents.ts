@@ -17,11 +17,12 @@ type Who = Pick<Facts, 'subject' | 'run'>
  * or with a group that Kubernetes gives to ServiceAccounts.
  */
 export function isNamedAgent({ serviceAccounts, groups, initiators }: AgentNames, { subject, run }: Who): boolean {
-  const initiator = run.initiator?.username
-  if (initiator !== undefined && initiators?.includes(initiator)) return true
+  // Both: that an event names a person takes nothing away from what is said of its EventListener.
+  const makers = [run.initiator?.username, run.maker].filter((user) => user !== undefined)
+  if (makers.some((user) => initiators?.includes(user))) return true
   if (serviceAccounts === undefined && groups === undefined) return false
   const users = subject.serviceAccounts.map((name) => serviceAccountUser(subject.namespace, name))
-  return [...users, ...(initiator === undefined ? [] : [initiator])].some((user) => {
+  return [...users, ...makers].some((user) => {
     const account = serviceAccountOf(user)
     if (account === undefined) return false
     return (

@@ -47,6 +47,7 @@ describe('concludeRun', () => {
       ...noRun,
       assurance: 'verified',
       initiator: { ...jane, isProved: true },
+      maker: jane.username,
       evidence: ['pod', 'task-run', 'admission', 'peer-address', 'initiator'].map(proved),
     })
   })

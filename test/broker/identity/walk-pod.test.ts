@@ -59,6 +59,16 @@ describe('walkPod', () => {
     })
   })
 
+  it.each(['pipelineRun', 'taskRun', 'pod'] as const)(
+    'hears of an agent from an annotation of the %s',
+    async (part) => {
+      const parts = { [part]: { metadata: { annotations: { 'tokenbroker.dev/agent': 'true' } } } }
+
+      expect((await walk(createRun(world.kube, parts).pod)).isMarkedAgent).toBe(true)
+      expect((await walk(createRun(world.kube).pod)).isMarkedAgent).toBe(false)
+    },
+  )
+
   it('takes the earlier deadline of task and pipeline', async () => {
     const { pod } = createRun(world.kube, { taskRun: { spec: { timeout: '10m' } } })
 

@@ -52,6 +52,11 @@ describe('isNamedAgent', () => {
       startedBy('system:serviceaccount:ci:bot'),
     ],
     [
+      'the ServiceAccount whose run an event gave to a person',
+      { serviceAccounts: ['ci/bot'] },
+      { ...startedBy('jane'), maker: 'system:serviceaccount:ci:bot' },
+    ],
+    [
       'the group of who made the run',
       { groups: ['system:serviceaccounts:ci'] },
       startedBy('system:serviceaccount:ci:bot'),
