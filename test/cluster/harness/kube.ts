@@ -162,13 +162,13 @@ export class Kube {
     const answer = await request(new URL(path, this.#login.server), {
       method: method as 'GET',
       dispatcher: options.token === undefined ? this.#agent : this.#anonymousAgent,
-      headers: {
+      headers: repeated({
         ...(token ? { authorization: `Bearer ${token}` } : {}),
         ...(options.as && { 'impersonate-user': options.as.username }),
         ...(options.as?.uid && { 'impersonate-uid': options.as.uid }),
         ...(options.as?.groups && { 'impersonate-group': [...options.as.groups] }),
         ...(body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }),
-      },
+      }),
       body: body === undefined ? null : JSON.stringify(body),
       ...(options.query ? { query: options.query } : {}),
       ...(signal ? { signal } : {}),
@@ -189,6 +189,11 @@ export class Kube {
     if (!resource) throw new Error(`the cluster has no ${kind} under ${root}`)
     return resource
   }
+}
+
+/** A header line for each value: undici joins those of a list by commas, and the API server takes that for one group. */
+function repeated(headers: Readonly<Record<string, string | readonly string[]>>): string[] {
+  return Object.entries(headers).flatMap(([name, values]) => [values].flat().flatMap((value) => [name, value]))
 }
 
 /** The objects of a YAML text. */
