@@ -97,6 +97,7 @@ export function createApp(parts: AppParts): RequestListener {
 
   return createTokenApp({
     exchange: createExchange({
+      expectedAudience: config.issuer,
       newId,
       clock,
       verify: createIdentifyRequester({ verify, controller, ...rates }),

@@ -16,6 +16,8 @@ import { entryFor, type Recordable } from './records.ts'
 
 /** The effects of one exchange, each made by its own room and joined in `app.ts`. */
 export interface ExchangeSteps {
+  /** The audience that subject tokens have; said at `/explain` to whoever shows another one. */
+  readonly expectedAudience?: string
   readonly newId: () => string
   readonly clock: Clock
   /** Proves who asks. @throws Problem */
@@ -75,7 +77,7 @@ export function createExchange(steps: ExchangeSteps): Exchange {
       return await recordAndAnswer(steps, known, outcome)
     } catch (cause) {
       steps.release(known.exchangeId)
-      return await refuse(steps, known, asProblem(cause, signal))
+      return await refuse(steps, known, withAudience(asProblem(cause, signal), known, steps))
     }
   }
 }
@@ -136,6 +138,14 @@ const countedReasons: readonly ProblemReason[] = [
 
 function isCounted(known: Known, problem: Problem): boolean {
   return known.requester === undefined || countedReasons.includes(problem.reason)
+}
+
+/** The issuer URL is public, and the signature of the token was good: whoever asks why is told which audience it takes. */
+function withAudience(problem: Problem, { incoming }: Known, { expectedAudience }: ExchangeSteps): Problem {
+  if (incoming.door !== 'explain' || problem.reason !== 'subject_token_audience') return problem
+  if (expectedAudience === undefined) return problem
+  const mend = `The subject token is for another audience: its projected volume has to say audience: ${expectedAudience}`
+  return new Problem(problem.reason, { mend, detail: problem.detail ?? 'audience', cause: problem })
 }
 
 async function refuse(steps: ExchangeSteps, known: Known, problem: Problem): Promise<Answer> {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { decodeJwt } from 'jose'
 import { createHttpClient } from '../../../core/io/http-client.ts'
 import { createBrokerClient } from '../../broker-client.ts'
 import type { Explained } from '../../broker-client-explain.ts'
@@ -32,8 +33,20 @@ export async function askBroker(
     const answer = await broker.explain(ask, signal)
     if (answer.kind === 'explained') return answer
     const exitCode = answer.kind === 'unavailable' ? exitCodes.unreachable : exitCodes.denied
-    throw new CommandFailure(exitCode, `${printable(answer.description)}.`)
+    const presented = answer.kind === 'refused' ? await presentedAudience(tokenFile, signal) : ''
+    throw new CommandFailure(exitCode, `${printable(answer.description)}.${presented}`)
   } finally {
     await http.close()
+  }
+}
+
+/** What the token that was shown says of itself: half of the refusals are about that. */
+async function presentedAudience(file: string, signal: AbortSignal): Promise<string> {
+  try {
+    const { aud } = decodeJwt((await readFile(file, { encoding: 'utf8', signal })).trim())
+    return ` The token that was shown is for ${printable([aud ?? '(nobody)'].flat().join(', '))}.`
+  } catch {
+    // The cause would quote the token.
+    return ''
   }
 }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { resources } from '../../../core/io/kube/api.ts'
-import { namespace } from '../identity/identity-fixture.ts'
+import { audience as issuerUrl, namespace } from '../identity/identity-fixture.ts'
 import { type Broker, exchangeForm, startBroker, startRun, tokenOf } from './whole-app.ts'
 
 let broker: Broker
@@ -8,6 +8,9 @@ beforeAll(async () => {
   broker = await startBroker()
 })
 afterAll(async () => await broker[Symbol.asyncDispose]())
+
+/** As long as the kill switch may take at most. */
+const waitUntil = (isSo: () => boolean | Promise<boolean>) => vi.waitUntil(isSo, { timeout: 5000 })
 
 const policy = { namespace, name: 'deploy-staging' }
 const by = 'alice'
@@ -73,9 +76,9 @@ describe('kill switch', () => {
       const acts = (await actsOf('revoked_by_person')).length
 
       mark(revokedNow())
-      await vi.waitUntil(async () => (await isActive(before)) === false)
+      await waitUntil(async () => (await isActive(before)) === false)
 
-      await vi.waitUntil(async () => {
+      await waitUntil(async () => {
         const revoked = (await broker.records()).filter(({ type }) => type === 'dev.tokenbroker.token.revoked.v1')
         return revoked.some(({ data }) => data.by === by && data.revoked_tokens?.length === 1)
       })
@@ -90,41 +93,40 @@ describe('kill switch', () => {
     const acts = (await actsOf('suspended')).length
 
     mark({ 'tokenbroker.dev/suspended-by': by }, { suspend: true })
-    await vi.waitUntil(async () => (await broker.post('/token', exchangeForm(token))).status === 400)
+    await waitUntil(async () => (await broker.post('/token', exchangeForm(token))).status === 400)
     const { body } = await broker.post('/token', exchangeForm(token))
     expect(body).toMatchObject({ error: 'access_denied' })
-    await vi.waitUntil(async () => (await actsOf('suspended')).length > acts)
+    await waitUntil(async () => (await actsOf('suspended')).length > acts)
     expect((await actsOf('suspended')).at(-1)?.data.by).toBe(by)
 
     mark({ 'tokenbroker.dev/suspended-by': null }, { suspend: false })
-    await vi.waitUntil(async () => (await broker.post('/token', exchangeForm(token))).status === 200)
-    await vi.waitUntil(async () => (await actsOf('resumed')).length > acts)
+    await waitUntil(async () => (await broker.post('/token', exchangeForm(token))).status === 200)
+    await waitUntil(async () => (await actsOf('resumed')).length > acts)
     expect(what).toMatch(/./)
   })
 
   it('stops while many ask, and nothing that is granted meanwhile stays good', async () => {
     const { token } = startRun(broker.kube)
     const answers: string[] = []
-    let isOver = false
+    const over = new AbortController()
     const load = Array.from({ length: 8 }, async () => {
-      while (!isOver) {
+      while (!over.signal.aborted) {
         const { body } = await broker.post('/token', exchangeForm(startRun(broker.kube).token))
         if (typeof body['access_token'] === 'string') answers.push(body['access_token'])
       }
     })
-    await vi.waitUntil(() => answers.length > 20)
+    try {
+      await waitUntil(() => answers.length > 10)
+      targets[0]?.mark({ ...revokedNow(), 'tokenbroker.dev/suspended-by': by }, { suspend: true })
+      await waitUntil(async () => (await broker.post('/token', exchangeForm(token))).status === 400)
+    } finally {
+      over.abort()
+      await Promise.all(load)
+    }
 
-    targets[0]?.mark({ ...revokedNow(), 'tokenbroker.dev/suspended-by': by }, { suspend: true })
-    await vi.waitUntil(async () => (await broker.post('/token', exchangeForm(token))).status === 400, { timeout: 5000 })
-    isOver = true
-    await Promise.all(load)
-
-    await vi.waitUntil(async () => {
-      const active = await Promise.all(answers.map(isActive))
-      return active.every((one) => one === false)
-    })
+    await waitUntil(async () => (await Promise.all(answers.map(isActive))).every((one) => one === false))
     targets[0]?.mark({ 'tokenbroker.dev/suspended-by': null }, { suspend: false })
-    await vi.waitUntil(async () => (await broker.post('/token', exchangeForm(token))).status === 200)
+    await waitUntil(async () => (await broker.post('/token', exchangeForm(token))).status === 200)
   })
 
   it('records a change of a policy once, by generation and digest, which decisions name too', async () => {
@@ -134,12 +136,39 @@ describe('kill switch', () => {
     const { token } = startRun(broker.kube)
 
     broker.kube.objects.patch(resources.tokenPolicies, policy, { spec: { ttl: '4m' } })
-    await vi.waitUntil(async () => (await changes()).length > before)
+    await waitUntil(async () => (await changes()).length > before)
     await granted(token)
 
     const change = (await changes()).at(-1)?.data
     expect(change).toMatchObject({ reason: 'policy_changed', policy: { kind: 'TokenPolicy', name: 'deploy-staging' } })
     const decision = (await broker.records()).findLast(({ data }) => data.outcome === 'granted')?.data.policy
     expect(decision).toMatchObject({ generation: change?.policy?.generation, digest: change?.policy?.digest })
+  })
+})
+
+describe('POST /explain', () => {
+  it('tells whoever shows a token for another audience which one it takes', async () => {
+    const pod = startRun(broker.kube).pod.metadata.name
+    const token = broker.kube.projectToken({ namespace, pod, serviceAccount: 'deployer', audience: 'https://other' })
+
+    const { status, body } = await broker.post('/explain', exchangeForm(token))
+
+    expect(status).toBe(400)
+    expect(body['error_description']).toContain(`has to say audience: ${issuerUrl}`)
+    expect((await broker.post('/token', exchangeForm(token))).body['error_description']).not.toContain('has to say')
+  })
+
+  it('grants nothing, and has a record', async () => {
+    const { token } = startRun(broker.kube)
+
+    const { body } = await broker.post('/explain', exchangeForm(token))
+
+    expect(body).toMatchObject({ decision: 'allow', policy: 'deploy-staging' })
+    expect(body).not.toHaveProperty('access_token')
+    const record = (await broker.records()).find(({ data }) => data.exchange_id === body['exchange_id'])
+    expect(record).toMatchObject({
+      type: 'dev.tokenbroker.explain.v1',
+      data: { reason: 'would_grant', outcome: 'info' },
+    })
   })
 })
