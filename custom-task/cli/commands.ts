@@ -1,4 +1,6 @@
 import type { Command } from './command.ts'
+import { approvals } from './commands/approvals.ts'
+import { approve } from './commands/approve.ts'
 import { auditVerify } from './commands/audit-verify.ts'
 import { conformanceLocalhost } from './commands/conformance-localhost.ts'
 import { doctor } from './commands/doctor.ts'
@@ -6,6 +8,7 @@ import { exchanges } from './commands/exchanges.ts'
 import { explain } from './commands/explain.ts'
 import { init } from './commands/init.ts'
 import { policyTest } from './commands/policy-test.ts'
+import { reject } from './commands/reject.ts'
 import { revoke } from './commands/revoke.ts'
 import { token } from './commands/token.ts'
 import { version } from './commands/version.ts'
@@ -22,6 +25,9 @@ export const commands: readonly Command[] = [
   whoami,
   token,
   exchanges,
+  approvals,
+  approve,
+  reject,
   revoke,
   auditVerify,
   conformanceLocalhost,
