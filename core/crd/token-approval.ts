@@ -93,7 +93,7 @@ export const tokenApproval = {
     { name: 'Policy', type: 'string', jsonPath: '.spec.request.policy.name' },
     { name: 'Scopes', type: 'string', jsonPath: '.spec.request.scopes' },
     { name: 'State', type: 'string', jsonPath: '.status.conditions[?(@.type=="Decided")].reason' },
-    { name: 'Expires', type: 'date', jsonPath: '.spec.expiresAt' },
+    { name: 'Expires', type: 'string', jsonPath: '.spec.expiresAt' },
     { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' },
     { name: 'Audience', type: 'string', jsonPath: '.spec.request.audience', priority: 1 },
     { name: 'Message', type: 'string', jsonPath: '.status.conditions[?(@.type=="Decided")].message', priority: 1 },

@@ -131,7 +131,7 @@ describe('a run that people have to approve', () => {
     expect(await decide(approval, alice)).toMatchObject({ code: 0 })
 
     const back = [
-      await crash(await product.brokerPod(), 'broker'),
+      await crash(await product.brokerPod(), 'broker/main.mjs'),
       await crash(await product.controllerPod(), 'controller'),
     ]
     expect(await decide(approval, bob)).toMatchObject({ code: 0 })
