@@ -109,6 +109,7 @@ export function createApp(parts: AppParts): RequestListener {
             allowance,
             into,
             poller: pollerOf(known),
+            isPod: known.requester?.kind === 'pod',
             recordRequest: (question) => journal.append(entryFor(known, { kind: 'asked', question }, clock())),
           },
           signal,

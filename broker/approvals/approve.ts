@@ -26,12 +26,17 @@ export interface ApproveInput {
   readonly into: readonly IntoTask[]
   /** Who asks, for the pace of its polls. */
   readonly poller: string
+  /** A pod waits itself, where a TokenExchange task could wait without one. */
+  readonly isPod: boolean
   /** Records that people are asked; resolves when that is durable. */
   readonly recordRequest: (question: Question) => Promise<unknown>
 }
 
 /** Resolves where nobody has to say yes, or those who have to did. @throws NotApproved; Problem */
 export type Approve = (input: ApproveInput, signal: AbortSignal) => Promise<void>
+
+/** Behind the sentence that says who has to approve. */
+const podMend = '; put a TokenExchange task before this one, which waits without a pod'
 
 /** No run needs more answers at once. */
 const maxOpenOfRun = 64
@@ -45,7 +50,7 @@ const maxOpenOfRun = 64
 export function createApprove({ book, clusters, isWithinPollRate, clock }: Deps): Approve {
   const asking = new Map<string, Promise<void>>()
 
-  return async function approve({ allowance, into, poller, recordRequest }, signal) {
+  return async function approve({ allowance, into, poller, isPod, recordRequest }, signal) {
     if (allowance.approvals.length === 0) return
     const question = questionOf(allowance, into, clock())
     if (book.isRunEnded(question.run)) throw new Problem('run_ended', { detail: 'the end of the run was recorded' })
@@ -55,9 +60,9 @@ export function createApprove({ book, clusters, isWithinPollRate, clock }: Deps)
       throw new Problem('kubernetes_unavailable', { detail: 'approvals have not been listed yet' })
     }
     const fate = await answerTo(question, cluster, signal)
-    if (fate !== undefined) return conclude(fate, question, cluster, poller)
+    if (fate !== undefined) return conclude(fate, question, cluster, { poller, isPod })
     await ask(question, cluster, recordRequest, signal)
-    throw pending('approval_pending', question, new Date(question.spec.expiresAt))
+    throw pending('approval_pending', question, new Date(question.spec.expiresAt), isPod)
   }
 
   /** A wider authorisation of this run that people approved, asked about with the same requirements. */
@@ -93,7 +98,12 @@ export function createApprove({ book, clusters, isWithinPollRate, clock }: Deps)
     await current
   }
 
-  async function conclude(fate: ApprovalFate, question: Question, cluster: AskedCluster, poller: string) {
+  async function conclude(
+    fate: ApprovalFate,
+    question: Question,
+    cluster: AskedCluster,
+    { poller, isPod }: Pick<ApproveInput, 'poller' | 'isPod'>,
+  ) {
     switch (fate.verdict) {
       case 'approved':
         return
@@ -108,17 +118,22 @@ export function createApprove({ book, clusters, isWithinPollRate, clock }: Deps)
     }
     const seen = cluster.approvals.get(question)
     const isTooFast = !isWithinPollRate(`${poller} ${question.name}`)
-    throw pending(isTooFast ? 'approval_slow_down' : 'approval_pending', seen ?? question, fate.askedUntil)
+    throw pending(isTooFast ? 'approval_slow_down' : 'approval_pending', seen ?? question, fate.askedUntil, isPod)
   }
 
   function pending(
     reason: ConstructorParameters<typeof NotApproved>[0],
     question: Pick<SeenApproval, 'name' | 'namespace' | 'spec'>,
     until: Date,
+    isPod = false,
   ): NotApproved {
     const expiresInSeconds = Math.max(0, Math.floor((until.getTime() - clock().getTime()) / 1000))
     const asked = { approval: question.name, intervalSeconds: pollIntervalSeconds, expiresInSeconds }
-    return new NotApproved(reason, asked, reason === 'approval_pending' ? printable(waitingFor(question)) : undefined)
+    return new NotApproved(
+      reason,
+      asked,
+      reason === 'approval_pending' ? printable(`${waitingFor(question)}${isPod ? podMend : ''}`) : undefined,
+    )
   }
 }
 

@@ -37,7 +37,7 @@ export function createDecisionGuard({ kube, policyName }: Deps): DecisionsHeldSi
       const [policy, binding, isRefused] = await Promise.all([
         kube.get(resources.validatingAdmissionPolicies, ref, signal),
         kube.get(resources.validatingAdmissionPolicyBindings, ref, signal),
-        isForgeryRefused(namespace, kube, signal),
+        isForgeryRefused(namespace, { kube, policyName }, signal),
       ])
       if (policy === undefined || binding === undefined || !isRefused || !isInForce(policy, binding)) return undefined
       return new Date(Math.max(changedAt(policy), changedAt(binding)))
@@ -70,13 +70,13 @@ const managedFields = z.object({
   managedFields: z.array(z.object({ time: z.string(), subresource: z.string().optional() })),
 })
 
-async function isForgeryRefused(namespace: string, kube: Deps['kube'], signal: AbortSignal): Promise<boolean> {
+async function isForgeryRefused(namespace: string, { kube, policyName }: Deps, signal: AbortSignal): Promise<boolean> {
   try {
     await kube.wouldCreate(resources.tokenApprovals, forgery(namespace), signal)
     return false
   } catch (error) {
-    // What RBAC refuses is another code: that would prove nothing.
-    if (error instanceof KubeError && error.status === 422) return true
+    // What another policy or the schema refuses proves nothing about ours; neither does RBAC, which is to be mended.
+    if (error instanceof KubeError && error.status === 422) return error.deniedBy === policyName
     throw error
   }
 }

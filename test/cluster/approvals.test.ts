@@ -131,8 +131,8 @@ describe('a run that people have to approve', () => {
     expect(await decide(approval, alice)).toMatchObject({ code: 0 })
 
     const back = [
-      await crash(await product.brokerPod(), 'broker/main.mjs'),
-      await crash(await product.controllerPod(), 'controller'),
+      await crash(await product.brokerPod(), '/app/broker.mjs'),
+      await crash(await product.controllerPod(), '/app/controller.mjs'),
     ]
     expect(await decide(approval, bob)).toMatchObject({ code: 0 })
     for (const one of back) await one()

@@ -109,7 +109,7 @@ async function sceneOver(kube: FakeKube, before: readonly AuditRecord[], skipMs 
     records,
     approval,
     approve: (input = {}) =>
-      approve({ allowance: allowanceOf(), into, poller: 'pod-uid', recordRequest, ...input }, signal),
+      approve({ allowance: allowanceOf(), into, poller: 'pod-uid', isPod: false, recordRequest, ...input }, signal),
     decide(...decisions) {
       const { metadata, spec } = approval()
       const all = [...spec.decisions, ...decisions]

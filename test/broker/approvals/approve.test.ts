@@ -65,6 +65,17 @@ describe('createApprove', () => {
     expect((await scene.records()).at(-1)?.data.approval).toMatchObject({ decisions: [yes('bob')] })
   })
 
+  it('tells a pod that waits what could wait in its place', async () => {
+    const scene = await startScene()
+    const mends: string[] = []
+    for (let i = 0; i < 2; i += 1)
+      await scene.approve({ isPod: true }).catch(({ mend }: NotApproved) => mends.push(mend))
+
+    expect(mends).toEqual(
+      Array(2).fill(expect.stringMatching(/; put a TokenExchange task before this one, which waits/)),
+    )
+  })
+
   it('asks once, however many ask at once', async () => {
     const scene = await startScene()
 

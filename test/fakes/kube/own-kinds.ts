@@ -77,8 +77,9 @@ function brokenRules(kind: KindDefinition, spec: unknown): readonly FieldError[]
 function refuseBornDecided(object: KubeObject, resource: Admission['resource'], storage: Admission['storage']): void {
   const [binding] = storage.list(builtin('validatingadmissionpolicybindings'), undefined)
   if (binding === undefined || listAt(object.spec, 'decisions').length === 0) return
-  const field = { field: 'spec.decisions', message: 'Invalid value: a TokenApproval is born without decisions' }
-  throw invalid(resource, object.metadata.name, [field])
+  const { name } = binding.metadata
+  const message = `ValidatingAdmissionPolicy '${name}' with binding '${name}' denied request: born without decisions`
+  throw invalid(resource, object.metadata.name, [{ field: '', message }])
 }
 
 /** Holds our own kinds against the schemas their CRDs are generated from: unknown fields are refused, defaults filled in. */
