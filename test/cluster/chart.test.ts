@@ -11,6 +11,7 @@ import { chart, helm } from './product/helm.ts'
 import { installProduct, type Product, productValues } from './product/install.ts'
 import { leftovers } from './product/leftovers.ts'
 import { release, system } from './product/names.ts'
+import { untilReachable } from './product/reachable.ts'
 
 /** A foreign cluster's Services are out of reach. */
 const ownRig = facts().pki !== null
@@ -62,6 +63,7 @@ describe('helm install', () => {
     await helm(['upgrade', release, chart, ...inSystem, '--wait', '--timeout', '3m'], values)
 
     expect(await podUids()).toEqual(before)
+    await untilReachable()
     expect((await (await kube()).get(secret))['data']).toEqual(data)
     const configuration = await (await kube()).get(
       `/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/${release}-webhook`,
