@@ -73,13 +73,12 @@ export class Supervisor {
     const deadline = performance.now() + seconds * 1000
     let last = 'no answer yet'
     while (performance.now() < deadline) {
-      try {
-        const answer = await Promise.race([probe(), this.#ended.promise])
-        if (answer !== undefined && answer !== false) return answer
-      } catch (error) {
-        if (error instanceof RigError) throw error
+      const asked = probe().catch((error: unknown) => {
         last = describe(error)
-      }
+        return undefined
+      })
+      const answer = await Promise.race([asked, this.#ended.promise])
+      if (answer !== undefined && answer !== false) return answer
       await pause(50)
     }
     throw failure(component, `is not ready after ${seconds} s: waited for ${what} (${last})`)
