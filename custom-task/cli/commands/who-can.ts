@@ -110,9 +110,14 @@ function holders(objects: readonly object[], { audience, scope, namespace }: Que
   )
 }
 
-/** Only accounts of the namespace ask there. */
+function groupsOfAccounts(place: string): readonly string[] {
+  return ['system:authenticated', 'system:serviceaccounts', `system:serviceaccounts:${place}`]
+}
+
+/** Only accounts of the namespace ask there: no person can, whatever RBAC lets that person do. */
 function isOfPlace({ kind, name }: Holder, place: string, narrowed: readonly string[] | undefined): boolean {
-  if (kind !== 'ServiceAccount') return true
+  if (kind === 'User') return name.startsWith(`system:serviceaccount:${place}:`)
+  if (kind === 'Group') return groupsOfAccounts(place).includes(name)
   const [own, account = ''] = name.split('/')
   return own === place && (narrowed === undefined || narrowed.includes(account))
 }

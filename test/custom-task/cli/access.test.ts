@@ -69,6 +69,24 @@ describe('init', () => {
     )
   })
 
+  it('is followed by a who-can that leaves out whoever is no ServiceAccount of the namespace', async () => {
+    const { kube, cli } = await place()
+    await cli(...init, '--apply')
+    const names = ['system:masters', 'system:serviceaccounts:payments', 'system:serviceaccounts:other']
+    kube.objects.create({
+      apiVersion: `${rbac}/v1`,
+      kind: 'ClusterRoleBinding',
+      metadata: { name: 'groups' },
+      roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'person' },
+      subjects: names.map((name) => ({ apiGroup: rbac, kind: 'Group', name })),
+    })
+
+    const { out } = await cli('who-can', ...wanted, '-n', namespace)
+
+    expect(out).toContain('system:serviceaccounts:payments')
+    expect(out).not.toMatch(/system:masters|other/)
+  })
+
   it.each([
     [['init', '-n', 'a'], /--serviceaccount is missing/],
     [['init', '-n', 'a', '--serviceaccount', 'b', '--audience', 'c', '--scope', 'x x'], /different scopes/],
