@@ -65,8 +65,10 @@ export class Kube {
   private constructor(login: Login) {
     this.#login = login
     const ca = login.authority
-    this.#agent = new Agent({ connect: { ca, cert: login.certificate, key: login.key }, bodyTimeout: 0 })
-    this.#anonymousAgent = new Agent({ connect: { ca } })
+    // By HTTP/2 undici joins several values of one header by commas, and the API server takes them for one group.
+    const allowH2 = false
+    this.#agent = new Agent({ connect: { ca, cert: login.certificate, key: login.key }, bodyTimeout: 0, allowH2 })
+    this.#anonymousAgent = new Agent({ connect: { ca }, allowH2 })
   }
 
   static async connect(kubeconfig: string): Promise<Kube> {
@@ -162,13 +164,13 @@ export class Kube {
     const answer = await request(new URL(path, this.#login.server), {
       method: method as 'GET',
       dispatcher: options.token === undefined ? this.#agent : this.#anonymousAgent,
-      headers: repeated({
+      headers: {
         ...(token ? { authorization: `Bearer ${token}` } : {}),
         ...(options.as && { 'impersonate-user': options.as.username }),
         ...(options.as?.uid && { 'impersonate-uid': options.as.uid }),
         ...(options.as?.groups && { 'impersonate-group': [...options.as.groups] }),
         ...(body === undefined ? {} : { 'content-type': options.contentType ?? 'application/json' }),
-      }),
+      },
       body: body === undefined ? null : JSON.stringify(body),
       ...(options.query ? { query: options.query } : {}),
       ...(signal ? { signal } : {}),
@@ -189,11 +191,6 @@ export class Kube {
     if (!resource) throw new Error(`the cluster has no ${kind} under ${root}`)
     return resource
   }
-}
-
-/** A header line for each value: undici joins those of a list by commas, and the API server takes that for one group. */
-function repeated(headers: Readonly<Record<string, string | readonly string[]>>): string[] {
-  return Object.entries(headers).flatMap(([name, values]) => [values].flat().flatMap((value) => [name, value]))
 }
 
 /** The objects of a YAML text. */
