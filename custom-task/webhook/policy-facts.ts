@@ -1,9 +1,11 @@
 import { type KubeClient, type KubeObject, resources } from '../../core/io/kube/api.ts'
 import { isRecord } from '../../core/io/kube/objects.ts'
+import { isScopeGlob } from '../../core/policy/scope-pattern.ts'
 
 /** What a form has to know of a policy. Whether it may be used at all is the broker's to say. */
 export interface PolicyFacts {
   readonly audience: string
+  /** Those of a request that names none. */
   readonly scopes: readonly string[]
   /** Kind of the provider, such as `builtin`; undefined while the provider does not exist. */
   readonly provider: string | undefined
@@ -64,8 +66,10 @@ function parsePolicy(object: KubeObject | undefined) {
   if (spec === undefined) return undefined
   const { audience, scopes, providerRef } = spec
   if (typeof audience !== 'string' || !isTexts(scopes)) return undefined
+  // A policy with a glob has no default: a token that names no scope of it is refused.
+  const defaults = scopes.some(isScopeGlob) ? [] : scopes
   const name = isRecord(providerRef) ? providerRef['name'] : undefined
-  return { audience, scopes, providerName: typeof name === 'string' ? name : 'builtin' }
+  return { audience, scopes: defaults, providerName: typeof name === 'string' ? name : 'builtin' }
 }
 
 function specOf(object: KubeObject | undefined): Record<string, unknown> | undefined {

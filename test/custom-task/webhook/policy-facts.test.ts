@@ -22,6 +22,7 @@ describe('readPolicies', () => {
       ['plain', {}],
       ['foreign', { providerRef: { name: 'corp' } }],
       ['orphan', { providerRef: { name: 'nowhere' } }],
+      ['glob', { scopes: ['s', 'deploy:*'] }],
     ] as const) {
       const metadata = { name, namespace: 'payments' }
       kube.objects.create({ ...api, kind: 'TokenPolicy', metadata, spec: { ...spec, ...more } })
@@ -33,13 +34,14 @@ describe('readPolicies', () => {
       const forMany = { ...spec, audience: 'https://many' }
       kube.objects.create({ ...api, kind: 'ClusterTokenPolicy', metadata: { name }, spec: forMany })
     }
-    const names = ['plain', 'foreign', 'orphan', 'missing', 'shared']
+    const names = ['plain', 'foreign', 'orphan', 'missing', 'shared', 'glob']
     const found = await readPolicies('payments', names, client, AbortSignal.timeout(10_000))
 
     expect(Object.fromEntries(found)).toEqual({
       plain: { ...spec, provider: 'builtin' },
       foreign: { ...spec, provider: 'builtin' },
       orphan: { ...spec, provider: undefined },
+      glob: { ...spec, scopes: [], provider: 'builtin' },
       shared: { ...spec, audience: 'https://many', provider: 'builtin' },
     })
   })
