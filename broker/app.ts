@@ -10,7 +10,7 @@ import { createNameAgents } from './agents.ts'
 import { createApprove } from './approvals/approve.ts'
 import type { AskedCluster } from './approvals/asked-cluster.ts'
 import { authorizeRun } from './approvals/authorize-run.ts'
-import { createBudgetedSettle } from './approvals/budgeted.ts'
+import { createBudgetedSettle, requireBudget } from './approvals/budgeted.ts'
 import { pollIntervalSeconds } from './approvals/pending.ts'
 import { createSettle } from './approvals/settle.ts'
 import type { AgentBudgets } from './audit/agent-budgets.ts'
@@ -46,7 +46,7 @@ export interface AppParts {
   readonly issuer: Issuer
   readonly journal: AuditJournal
   readonly book: GrantBook
-  readonly budgets: Pick<AgentBudgets, 'reserve' | 'release'>
+  readonly budgets: Pick<AgentBudgets, 'reserve' | 'spent' | 'release'>
   readonly countRefusal: CountRefusal
   readonly metrics: BrokerMetrics
   readonly log: Logger
@@ -103,8 +103,10 @@ export function createApp(parts: AppParts): RequestListener {
       verify: createIdentifyRequester({ verify, controller, ...rates }),
       proveActor: ({ workload }, peerAddress, signal) => proveController(workload, peerAddress, signal),
       gather: async (...asked) => nameAgents(await gather(...asked)),
-      approve: (allowance, known, into, signal) =>
-        approve(
+      approve: async (allowance, known, into, signal) => {
+        const { exchangeId, requester } = known
+        if (requester) requireBudget({ exchangeId, allowance, workload: requester.workload }, budgets.spent)
+        await approve(
           {
             allowance,
             into,
@@ -113,7 +115,8 @@ export function createApp(parts: AppParts): RequestListener {
             recordRequest: (question) => journal.append(entryFor(known, { kind: 'asked', question }, clock())),
           },
           signal,
-        ),
+        )
+      },
       settle: (exchangeId, allowance, { workload }, into) =>
         settle({
           exchangeId,

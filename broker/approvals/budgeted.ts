@@ -4,9 +4,26 @@ import { Problem } from '../../core/problem.ts'
 import type { AgentGrant, Budget, Ledger, SpentBudget } from '../audit/grant-book.ts'
 import type { Settle, SettleInput } from './settle.ts'
 
+type AskBudgets = (grant: AgentGrant, budgets: Readonly<Record<Ledger, Budget>>) => SpentBudget | undefined
+
 interface Deps {
   readonly settle: Settle
-  reserve(grant: AgentGrant, budgets: Readonly<Record<Ledger, Budget>>): SpentBudget | undefined
+  readonly reserve: AskBudgets
+}
+
+/**
+ * Looks before any person is asked: nobody decides about what an agent could not get anyhow.
+ *
+ * @throws Problem `agent_budget_spent`
+ */
+export function requireBudget(
+  input: Pick<SettleInput, 'exchangeId' | 'allowance' | 'workload'>,
+  ask: AskBudgets,
+): void {
+  const { allowance } = input
+  if (allowance.agent === undefined) return
+  const spent = ask(agentGrantOf(input), budgetsOf(allowance))
+  if (spent !== undefined) throw refusal(spent)
 }
 
 /**
@@ -17,15 +34,12 @@ interface Deps {
 export function createBudgetedSettle({ settle, reserve }: Deps): Settle {
   return function settleInBudget(input) {
     const grant = settle(input)
-    const { allowance } = input
-    if (allowance.agent === undefined) return grant
-    const spent = reserve(agentGrantOf(input), budgetsOf(allowance))
-    if (spent !== undefined) throw refusal(spent)
+    requireBudget(input, reserve)
     return grant
   }
 }
 
-function agentGrantOf({ exchangeId, allowance, workload }: SettleInput): AgentGrant {
+function agentGrantOf({ exchangeId, allowance, workload }: Parameters<typeof requireBudget>[0]): AgentGrant {
   const { subject, run, policy, provider, audience, scopes } = allowance
   const object = runObject(run)
   return {

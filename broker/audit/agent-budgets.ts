@@ -16,6 +16,8 @@ export interface AgentBudgets {
    * @returns what is spent; then nothing was taken
    */
   reserve(grant: AgentGrant, budgets: Readonly<Record<Ledger, Budget>>): SpentBudget | undefined
+  /** What `reserve` would say; takes nothing. */
+  spent(grant: AgentGrant, budgets: Readonly<Record<Ledger, Budget>>): SpentBudget | undefined
   /** Nothing came of that exchange. Without effect for one that took no place, or became a grant. */
   release(exchangeId: string): void
   sweep(now: Date): void
@@ -71,13 +73,22 @@ export function createAgentBudgets({ clock, maxRuns = 100_000 }: Options): Agent
     if (exchanges?.size === 0) vacate(place)
   }
 
-  function spent(grant: AgentGrant, ledger: Ledger, { perRun, perHour }: Budget): SpentBudget | undefined {
+  function spentOf(grant: AgentGrant, ledger: Ledger, { perRun, perHour }: Budget): SpentBudget | undefined {
     const inRun =
       (runs.get(runName(grant))?.granted.get(ledgerKey(ledger, grant)) ?? 0) + takenIn(runKeyOf(ledger, grant))
     if (perRun !== undefined && inRun >= perRun) return { ledger, per: 'run', limit: perRun }
     const hourKey = hourKeyOf(ledger, grant)
     const inHour = hours.count(hourKey, clock().getTime()) + takenIn(hourKey)
     return perHour !== undefined && inHour >= perHour ? { ledger, per: 'hour', limit: perHour } : undefined
+  }
+
+  function isHolder(grant: AgentGrant): boolean {
+    return runs.get(runName(grant))?.holders.has(holderKey(grant)) ?? false
+  }
+
+  function spent(grant: AgentGrant, budgets: Readonly<Record<Ledger, Budget>>): SpentBudget | undefined {
+    if (isHolder(grant) || places.has(holderKey(grant))) return undefined
+    return spentOf(grant, 'policy', budgets.policy) ?? spentOf(grant, 'provider', budgets.provider)
   }
 
   const takenIn = (key: string): number => taken.get(key) ?? 0
@@ -116,14 +127,13 @@ export function createAgentBudgets({ clock, maxRuns = 100_000 }: Options): Agent
       const atMs = new Date(record.time).getTime()
       if (atMs > clock().getTime() - quietMs) count(grant, atMs)
     },
+    spent,
     reserve(grant: AgentGrant, budgets: Readonly<Record<Ledger, Budget>>) {
       const name = holderKey(grant)
-      if (runs.get(runName(grant))?.holders.has(name)) return undefined
+      if (isHolder(grant)) return undefined
       if (!places.has(name)) {
-        for (const ledger of ledgers) {
-          const found = spent(grant, ledger, budgets[ledger])
-          if (found !== undefined) return found
-        }
+        const found = spent(grant, budgets)
+        if (found !== undefined) return found
         const keys = ledgers.flatMap((ledger) => [runKeyOf(ledger, grant), hourKeyOf(ledger, grant)])
         places.set(name, { keys, exchanges: new Set() })
         for (const key of keys) addTo(key, 1)
