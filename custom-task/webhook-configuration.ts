@@ -10,7 +10,7 @@ export interface ConfigurationOptions {
   readonly client: ClientConfig
   /** Base64 of PEM authorities; left out where somebody else writes it. */
   readonly caBundle?: string
-  /** Namespaces whose pods are never looked at, besides those that say so themselves. */
+  /** Namespaces whose pods and runs are never looked at; pods neither where a namespace says so itself. */
   readonly excludedNamespaces?: readonly string[]
 }
 
