@@ -2,14 +2,17 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { apply, facts, kube } from './harness/cluster.ts'
 import { type CallOptions, KubeError, type KubeObject } from './harness/kube.ts'
-import { waitForPod } from './harness/pods.ts'
+import { waitForPod, waitForRun, waitForSuccess } from './harness/pods.ts'
 import { waitFor } from './harness/wait.ts'
 import { bindingPath, inForce, policyPath, untilBrokerSays, withoutPolicy } from './product/admission.ts'
+import { journalRecords } from './product/audit.ts'
 import { mintToken } from './product/broker-api.ts'
 import { editorToken } from './product/editor.ts'
+import { chart, helm } from './product/helm.ts'
 import { installProduct } from './product/install.ts'
-import { issuerUrl } from './product/names.ts'
+import { issuerUrl, release, system, target } from './product/names.ts'
 import { childOf, createTeam, pipelineRun } from './product/payments.ts'
+import { shellStep, tokenTaskRun } from './product/token-task.ts'
 
 let namespace: string
 /** Somebody who may do in the namespace what the ClusterRole `edit` says. */
@@ -255,6 +258,56 @@ test('the StatefulSets of Tekton, whose pods Kubernetes makes, go on', async () 
   const client = await kube()
   await waitFor('its pod is made', () => client.find(`/api/v1/namespaces/${namespace}/pods/affinity-assistant-0`))
 })
+
+test('the chart is not installed with another ServiceAccount for Tekton, as no pipeline would run any more', async () => {
+  const values = { admission: { tektonControllers: ['elsewhere/tekton-controller'] } }
+  const args = ['upgrade', release, chart, '--namespace', system, '--reuse-values', '--dry-run=server']
+  await expect(helm(args, values)).rejects.toThrow(/there is no ServiceAccount elsewhere\/tekton-controller/)
+})
+
+describe('a policy that asks for verified runs', () => {
+  beforeAll(async () => {
+    const spec = { audience: target, scopes: ['deploy:staging'], runs: { assurance: 'verified' } }
+    const metadata = { name: 'only-verified', namespace }
+    await apply([{ apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'TokenPolicy', metadata, spec }])
+    const settledMs = Date.now() + 6000
+    await waitFor('the label of the namespace is older than the run', async () => Date.now() > settledMs)
+  })
+
+  test('gives the token to a run of a labelled namespace, which the record calls verified', async () => {
+    const made = await (await kube()).create(askingRun())
+    await waitForSuccess(made)
+    expect(await recordOf(made)).toMatchObject({ outcome: 'granted', run: { assurance: 'verified' } })
+  })
+
+  test('refuses it while one admission policy only audits: the record calls it claimed, and says why', async () => {
+    const client = await kube()
+    const made = await withoutPolicy('pod-images', async () => {
+      await untilBrokerSays(/Binding tokenbroker-pod-images is not the one/)
+      const run = await client.create(askingRun())
+      await waitForRun(run)
+      return run
+    })
+    const record = await recordOf(made)
+    expect(record).toMatchObject({ outcome: 'denied', run: { assurance: 'claimed' } })
+    const detail = expect.stringContaining('tokenbroker-pod-images is not the one of this release')
+    expect(record?.run?.evidence).toContainEqual({ hop: 'admission', verdict: 'claimed', detail })
+    await untilBrokerSays(inForce)
+  })
+})
+
+/** A TaskRun that stands alone and asks by annotation. */
+function askingRun(): KubeObject {
+  const steps = [shellStep('work', 'test -s "$TOKENBROKER_TOKEN_FILE"')]
+  return tokenTaskRun({ namespace, annotations: { inject: 'only-verified' }, steps })
+}
+
+async function recordOf({ metadata }: KubeObject) {
+  const records = (await journalRecords()).map(({ data }) => data)
+  return records.find(
+    ({ outcome, run: of }) => of?.task_run === metadata.name && ['granted', 'denied'].includes(String(outcome)),
+  )
+}
 
 describe('the broker notices', () => {
   test('a policy that only audits, by its digest', async () => {
