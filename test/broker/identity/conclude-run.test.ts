@@ -134,6 +134,7 @@ describe('concludeRun', () => {
 
       if (initiator === undefined) expect(run.initiator).toBeUndefined()
       else expect(run.initiator).toMatchObject(initiator)
+      expect(run.maker).toBe(walked.stamp?.username)
     })
   })
 })

@@ -80,6 +80,13 @@ describe('walkCustomRun', () => {
     })
   })
 
+  it.each(['pipelineRun', 'customRun'] as const)('hears of an agent from an annotation of the %s', async (part) => {
+    const annotations = { 'tokenbroker.dev/agent': 'true' }
+
+    expect((await walk(create({ [part]: { metadata: { annotations } } }).customRun)).run.isMarkedAgent).toBe(true)
+    expect((await walk(create().customRun)).run.isMarkedAgent).toBe(false)
+  })
+
   it('says what the run sets for the tasks that the token goes into, and where the pipeline came from', async () => {
     const podTemplate = { env: [{ name: 'A', value: 'b' }] }
     const uri = 'git+https://git.example/acme/x'
