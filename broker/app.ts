@@ -103,10 +103,9 @@ export function createApp(parts: AppParts): RequestListener {
       verify: createIdentifyRequester({ verify, controller, ...rates }),
       proveActor: ({ workload }, peerAddress, signal) => proveController(workload, peerAddress, signal),
       gather: async (...asked) => nameAgents(await gather(...asked)),
-      approve: async (allowance, known, into, signal) => {
-        const { exchangeId, requester } = known
-        if (requester) requireBudget({ exchangeId, allowance, workload: requester.workload }, budgets.spent)
-        await approve(
+      requireBudget: (allowance, { workload }) => requireBudget({ allowance, workload }, budgets.spent),
+      approve: (allowance, known, into, signal) =>
+        approve(
           {
             allowance,
             into,
@@ -115,8 +114,7 @@ export function createApp(parts: AppParts): RequestListener {
             recordRequest: (question) => journal.append(entryFor(known, { kind: 'asked', question }, clock())),
           },
           signal,
-        )
-      },
+        ),
       settle: (exchangeId, allowance, { workload }, into) =>
         settle({
           exchangeId,

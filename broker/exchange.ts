@@ -31,6 +31,8 @@ export interface ExchangeSteps {
     peerAddress: string | undefined,
     signal: AbortSignal,
   ): Promise<Gathered>
+  /** Looks whether an agent has a grant left, before any person is asked. @throws Problem `agent_budget_spent` */
+  requireBudget(allowance: Allowance, requester: Requester): void
   /** Resolves where the people who have to say yes did, or nobody has to. @throws Problem `approval_*` */
   approve(allowance: Allowance, known: Known, into: Gathered['into'], signal: AbortSignal): Promise<void>
   /** The right to one token. What it reserves is given back by `release`, unless its record is written. @throws Problem */
@@ -69,9 +71,10 @@ export function createExchange(steps: ExchangeSteps): Exchange {
       known.gathered = await steps.gather(known.request, known.requester, incoming.peerAddress, signal)
       requireDoor(incoming.door, known.requester, known.gathered)
       if (incoming.door === 'explain') {
-        return await recordAndAnswer(steps, known, explained(known, known.gathered, known.requester))
+        return await recordAndAnswer(steps, known, explained(steps, known, known.gathered, known.requester))
       }
       known.allowance = decide(known.gathered, known.requester)
+      steps.requireBudget(known.allowance, known.requester)
       await steps.approve(known.allowance, known, known.gathered.into, signal)
       const outcome = await conclude(steps, known, known.allowance, known.requester, known.gathered, signal)
       return await recordAndAnswer(steps, known, outcome)
@@ -83,8 +86,13 @@ export function createExchange(steps: ExchangeSteps): Exchange {
 }
 
 /** The same decision, asked for its reasons: nothing is settled, authorised or issued. */
-function explained(known: Known, gathered: Gathered, requester: Requester): Extract<Outcome, { kind: 'explained' }> {
-  const explanation = explain(gathered, requester)
+function explained(
+  steps: ExchangeSteps,
+  known: Known,
+  gathered: Gathered,
+  requester: Requester,
+): Extract<Outcome, { kind: 'explained' }> {
+  const explanation = explain(gathered, requester, (allowance) => steps.requireBudget(allowance, requester))
   if (explanation.allowance !== undefined) known.allowance = explanation.allowance
   return { kind: 'explained', explanation, exchangeId: known.exchangeId }
 }

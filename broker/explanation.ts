@@ -17,10 +17,16 @@ export interface Explanation {
 }
 
 /** Decides as an exchange is decided, and keeps what led there. @throws what is no decision */
-export function explain(gathered: Gathered, requester: Requester): Explanation {
+export function explain(
+  gathered: Gathered,
+  requester: Requester,
+  /** What an exchange is held to besides. @throws Problem */
+  requireBudget: (allowance: Allowance) => void = () => undefined,
+): Explanation {
   const judgements = judge(gathered.facts)
   try {
     const allowance = decide(gathered, requester)
+    requireBudget(allowance)
     const decision = allowance.approvals.length > 0 ? 'needs-approval' : 'allow'
     return { decision, gathered, judgements, allowance, refusal: undefined }
   } catch (cause) {

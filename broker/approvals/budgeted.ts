@@ -4,6 +4,9 @@ import { Problem } from '../../core/problem.ts'
 import type { AgentGrant, Budget, Ledger, SpentBudget } from '../audit/grant-book.ts'
 import type { Settle, SettleInput } from './settle.ts'
 
+/** Only what takes a place has to say which exchange it is. */
+type Asked = Pick<SettleInput, 'allowance' | 'workload'> & Partial<Pick<SettleInput, 'exchangeId'>>
+
 type AskBudgets = (grant: AgentGrant, budgets: Readonly<Record<Ledger, Budget>>) => SpentBudget | undefined
 
 interface Deps {
@@ -16,10 +19,7 @@ interface Deps {
  *
  * @throws Problem `agent_budget_spent`
  */
-export function requireBudget(
-  input: Pick<SettleInput, 'exchangeId' | 'allowance' | 'workload'>,
-  ask: AskBudgets,
-): void {
+export function requireBudget(input: Asked, ask: AskBudgets): void {
   const { allowance } = input
   if (allowance.agent === undefined) return
   const spent = ask(agentGrantOf(input), budgetsOf(allowance))
@@ -39,7 +39,7 @@ export function createBudgetedSettle({ settle, reserve }: Deps): Settle {
   }
 }
 
-function agentGrantOf({ exchangeId, allowance, workload }: Parameters<typeof requireBudget>[0]): AgentGrant {
+function agentGrantOf({ exchangeId = '', allowance, workload }: Asked): AgentGrant {
   const { subject, run, policy, provider, audience, scopes } = allowance
   const object = runObject(run)
   return {

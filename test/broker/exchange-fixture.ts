@@ -127,6 +127,7 @@ export function play(changes: Partial<ExchangeSteps> = {}): Played {
     settle: (id, allowance) => grantOf(allowance, id),
     authorize: (allowance, { into }) => authorizationOf(allowance, into),
     release: () => undefined,
+    requireBudget: () => undefined,
     callsUpstream: () => false,
     issue: async () => issued,
     record: async () => ({ eventId: 'event-1', sequence: 1, chainUid: 'chain-1' }) as Receipt,
@@ -144,6 +145,7 @@ export function play(changes: Partial<ExchangeSteps> = {}): Played {
     settle: (...args) => noting('settle', () => all.settle(...args)),
     authorize: (...args) => noting('authorize', () => all.authorize(...args)),
     release: all.release,
+    requireBudget: all.requireBudget,
     callsUpstream: all.callsUpstream,
     issue: (...args) => noting('issue', () => all.issue(...args)),
     async record(entry) {

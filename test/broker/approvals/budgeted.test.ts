@@ -93,7 +93,8 @@ describe('requireBudget', () => {
   it('refuses an agent before anybody is asked, and no one else', () => {
     const { ask } = asking({ ledger: 'policy', per: 'run', limit: 3 })
 
-    expect(problemOf(() => requireBudget(inputOf(), ask)).reason).toBe('agent_budget_spent')
+    const { exchangeId: _unknown, ...input } = inputOf()
+    expect(problemOf(() => requireBudget(input, ask)).reason).toBe('agent_budget_spent')
     expect(requireBudget(inputOf({ agent: undefined }), ask)).toBeUndefined()
   })
 })

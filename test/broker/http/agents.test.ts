@@ -48,6 +48,12 @@ describe('an agent', () => {
       reason: 'agent_budget_spent',
       detail: expect.stringContaining('budgetPerRun 1'),
     })
+    const asked = { ...exchangeForm(token), policy: 'agents', scope: 'deploy:production' }
+    expect((await broker.post('/explain', asked)).body).toMatchObject({
+      decision: 'deny',
+      reason: 'agent_budget_spent',
+    })
+    expect((await broker.post('/explain', { ...asked, scope: 'deploy:staging' })).body['decision']).toBe('allow')
     expect((await asking(startRun(broker.kube).token)).status).toBe(200)
   })
 
