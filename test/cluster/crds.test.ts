@@ -6,7 +6,7 @@ import { apply, createNamespace, kube } from './harness/cluster.ts'
 import { KubeError, type KubeObject, type ObjectMeta } from './harness/kube.ts'
 import { kubectl } from './harness/kubectl.ts'
 import { applyDefinitions } from './product/install.ts'
-import { target } from './product/names.ts'
+import { release, system, target } from './product/names.ts'
 import { changed, type Schema, violationsOf } from './product/violations.ts'
 
 const charts = join(import.meta.dirname, '../../charts/crds')
@@ -259,9 +259,12 @@ async function create(object: KubeObject): Promise<KubeObject> {
   return (await kube()).create(object, dryRun)
 }
 
+/** Where the product is installed beside, admission lets nobody else write statuses. */
+const broker = { username: `system:serviceaccount:${system}:${release}-broker`, groups: ['system:masters'] }
+
 async function patchStatus(plural: Plural, body: unknown): Promise<KubeObject> {
   const client = await kube()
-  return client.patch(`${await client.pathOf(object(plural))}/status`, body, dryRun)
+  return client.patch(`${await client.pathOf(object(plural))}/status`, body, { ...dryRun, as: broker })
 }
 
 /** The message of the refusal. */
