@@ -9,7 +9,10 @@
     "token" (dict "address" "0.0.0.0" "port" 8443 "tls" $tls)
     "discovery" (dict "address" "0.0.0.0" "port" 8444 "tls" $tls)
     "metrics" (dict "address" "0.0.0.0" "port" 9090))
-  "clusters" (list (dict "name" .Values.cluster.name "approvalPolicy" (printf "%s-approvals" $fullname)))
+  "clusters" (list (dict
+    "name" .Values.cluster.name
+    "approvalPolicy" (printf "%s-approvals" $fullname)
+    "peerAddress" .Values.cluster.peerAddress))
   "controller" (dict
     "namespace" .Release.Namespace
     "serviceAccount" (printf "%s-controller" $fullname)

@@ -1,8 +1,9 @@
-import { afterAll, beforeAll, describe, expect, type TestContext, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, onTestFinished, type TestContext, test } from 'vitest'
 import type { AuditRecord } from '../../core/audit/event.ts'
 import { apply, kube } from './harness/cluster.ts'
 import type { KubeObject } from './harness/kube.ts'
 import { explainOnFailure, outcomeOf, waitForRun, waitForSuccess } from './harness/pods.ts'
+import { bindingPath, untilBrokerSays, verifyNamespace } from './product/admission.ts'
 import { journalRecords } from './product/audit.ts'
 import { installProduct } from './product/install.ts'
 import { target } from './product/names.ts'
@@ -54,7 +55,7 @@ beforeAll(async () => {
       apiVersion: 'tokenbroker.dev/v1alpha1',
       kind: 'TokenPolicy',
       metadata: { name: 'from-main', namespace },
-      spec: { audience: target, scopes: ['deploy:staging'], runs: { source } },
+      spec: { audience: target, scopes: ['deploy:staging'], runs: { assurance: 'verified', source } },
     },
     {
       apiVersion: 'tekton.dev/v1',
@@ -63,6 +64,7 @@ beforeAll(async () => {
       spec: { steps: [hasToken] },
     },
   ])
+  await verifyNamespace(namespace)
   resolving = resolveFrom(repository, namespace, done.signal)
 }, 240_000)
 
@@ -95,19 +97,20 @@ const provedHops = (...hops: readonly string[]) =>
   expect.arrayContaining(hops.map((hop) => ({ hop, verdict: 'proved' })))
 
 describe.concurrent('a run of a Pipeline from a repository', () => {
-  test('gets tokens, and the record shows each step of the walk and where both texts came from', async (context) => {
+  test('is verified, and the record shows each step of the walk and where both texts came from', async (context) => {
     const run = await start(context, runFrom('main', 'release.yaml'))
     await waitForSuccess(run)
 
     const records = await recordsOf(run)
     const source = { uri, digest: `sha1:${commit}`, entry_point: 'release.yaml', revision: 'main' }
+    const known = { assurance: 'verified', initiator: expect.any(String), is_initiator_proved: true, source }
     expect(decided(records, 'authorized')?.run).toMatchObject({
-      source,
+      ...known,
       task: 'token',
-      evidence: provedHops('custom-run', 'pipeline-run', 'times', 'source'),
+      evidence: provedHops('custom-run', 'pipeline-run', 'times', 'source', 'admission', 'initiator'),
     })
     expect(decided(records, 'granted')?.run).toMatchObject({
-      source,
+      ...known,
       task_source: source,
       task: 'work',
       evidence: provedHops(
@@ -119,7 +122,9 @@ describe.concurrent('a run of a Pipeline from a repository', () => {
         'times',
         'source',
         'task-source',
+        'admission',
         'peer-address',
+        'initiator',
       ),
     })
   })
@@ -158,6 +163,24 @@ describe.concurrent('a run of a Pipeline from a repository', () => {
       reason: 'pod_template_not_allowed',
       run: { has_pod_template: true },
     })
+  })
+})
+
+test('while an admission policy only audits, the same run is a claim, and is refused', async (context) => {
+  const client = await kube()
+  const set = (action: 'Audit' | 'Deny') =>
+    client.patch(bindingPath('provenance'), { spec: { validationActions: [action] } })
+  await set('Audit')
+  onTestFinished(async () => void (await set('Deny')))
+  await untilBrokerSays(/provenance/)
+  const ended = await waitForRun(await start(context, runFrom('main', 'release.yaml')))
+
+  const refused = decided(await recordsOf(ended), 'denied')
+  expect(refused).toMatchObject({ reason: 'run_assurance_too_low', run: { assurance: 'claimed', source: { uri } } })
+  expect(refused?.run?.evidence).toContainEqual({
+    hop: 'admission',
+    verdict: 'claimed',
+    detail: expect.stringContaining('provenance'),
   })
 })
 

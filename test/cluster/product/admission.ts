@@ -45,3 +45,16 @@ export async function untilBrokerSays(pattern: RegExp): Promise<string> {
 }
 
 export const inForce = /^$/
+
+/** Nothing that is made sooner after a change of labels or policies is verified: API servers take them up in their time. */
+const settlingMs = 6500
+
+/** Asks for verified runs in a namespace. Resolves when what is made from now on can be verified. */
+export async function verifyNamespace(namespace: string): Promise<void> {
+  const client = await kube()
+  const labels = { 'tokenbroker.dev/verified': 'true' }
+  await client.patch(`/api/v1/namespaces/${namespace}`, { metadata: { labels } })
+  const from = Date.now() + settlingMs
+  await untilBrokerSays(inForce)
+  await waitFor('what is made now is younger than the label', async () => Date.now() > from)
+}
