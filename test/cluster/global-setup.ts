@@ -5,6 +5,7 @@ import type { TestProject } from 'vitest/node'
 import { Kube } from './harness/kube.ts'
 import { readKubeconfig } from './harness/kubeconfig.ts'
 import { waitFor } from './harness/wait.ts'
+import { forgetInstallation } from './product/installation-note.ts'
 import { acceptsPods } from './rig/cluster.ts'
 import { type ClusterFacts, factsVariable } from './rig/facts.ts'
 import { tektonAdmits } from './rig/tekton.ts'
@@ -34,6 +35,7 @@ export async function setup(project: TestProject): Promise<void> {
   } finally {
     await kube.close()
   }
+  await forgetInstallation(facts)
   project.provide('cluster', facts)
 }
 

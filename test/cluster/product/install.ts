@@ -7,6 +7,7 @@ import type { KubeObject } from '../harness/kube.ts'
 import { describeNamespace } from '../harness/pods.ts'
 import { waitFor } from '../harness/wait.ts'
 import { chart, helm } from './helm.ts'
+import { keyOfValues, lastInstallation, noteInstallation } from './installation-note.ts'
 import { release, system, target } from './names.ts'
 import { untilReachable } from './reachable.ts'
 
@@ -30,21 +31,18 @@ export interface ProductOptions {
 const storageClass = 'tokenbroker-data'
 
 /**
- * Installs the chart as a user would, with the images of this repository. Doing it again starts every pod anew.
+ * Installs the chart as a user would, with the images of this repository. What another test file installed with the same
+ * options stays as it is, if its pods are the ones that came of it; else every pod starts anew.
  *
  * @returns when its Services lead to it
  */
 export async function installProduct(options: ProductOptions = {}): Promise<Product> {
-  // Pod Security refuses whatever is not restricted.
-  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
-  await apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: system, labels } }])
-  if (facts().pki !== null) await provideVolume()
-  const waiting = ['--namespace', system, '--wait', '--timeout', '3m']
-  await helm(['upgrade', '--install', release, chart, ...waiting], await productValues(randomUUID(), options)).catch(
-    async (error: Error) => {
-      throw new Error(`${error.message}\n${await describeNamespace(system)}`)
-    },
-  )
+  const key = keyOfValues(await productValues('any', options))
+  const last = await lastInstallation(facts())
+  if (last?.key !== key || !sameList(last.pods, await podsOfProduct())) {
+    await install(options)
+    await noteInstallation(facts(), { key, pods: await podsOfProduct() })
+  }
   const authority = await authorityOf(system)
   const authorityFile = join(await mkdtemp(join(tmpdir(), 'authority-')), 'ca.crt')
   await writeFile(authorityFile, authority)
@@ -55,6 +53,37 @@ export async function installProduct(options: ProductOptions = {}): Promise<Prod
     brokerPod: () => readyPod('broker'),
     controllerPod: () => readyPod('controller'),
   }
+}
+
+async function install(options: ProductOptions): Promise<void> {
+  // Pod Security refuses whatever is not restricted.
+  const labels = { 'pod-security.kubernetes.io/enforce': 'restricted' }
+  await apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: system, labels } }])
+  if (facts().pki !== null) await provideVolume()
+  const waiting = ['--namespace', system, '--wait', '--timeout', '3m']
+  await helm(['upgrade', '--install', release, chart, ...waiting], await productValues(randomUUID(), options)).catch(
+    async (error: Error) => {
+      throw new Error(`${error.message}\n${await describeNamespace(system)}`)
+    },
+  )
+}
+
+/** UID and restarts of each pod that stays, and whether it is ready. */
+async function podsOfProduct(): Promise<readonly string[]> {
+  const pods = await (await kube()).list(`/api/v1/namespaces/${system}/pods`, {
+    labelSelector: `app.kubernetes.io/instance=${release},app.kubernetes.io/component`,
+  })
+  return pods
+    .filter((pod) => pod.metadata['deletionTimestamp'] === undefined)
+    .map((pod) => {
+      const restarts = (pod.status?.containerStatuses ?? []).map((one: { restartCount: number }) => one.restartCount)
+      return `${pod.metadata.uid} ${restarts} ${isReady(pod)}`
+    })
+    .toSorted()
+}
+
+function sameList(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((text, at) => text === other[at])
 }
 
 /** Makes the API server know our kinds; in the name of helm, which would else find them to be somebody else's. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:tls'
-import { facts } from '../harness/cluster.ts'
+import { facts, kube } from '../harness/cluster.ts'
+import type { KubeObject } from '../harness/kube.ts'
 import { waitFor } from '../harness/wait.ts'
 import { release, system } from './names.ts'
 
@@ -16,9 +17,11 @@ const handshakes = 4
  */
 export async function untilReachable(): Promise<void> {
   if (facts().pki === null) return
-  const services = [release, `${release}-discovery`, `${release}-webhook`]
+  const services = await (await kube()).list(`/api/v1/namespaces/${system}/services`, {
+    labelSelector: `app.kubernetes.io/instance=${release}`,
+  })
   await Promise.all(
-    services.map(async (service) => {
+    services.filter(isServedByTls).map(async ({ metadata: { name: service } }) => {
       let inARow = 0
       await waitFor(
         `Service ${service} leads to its pods`,
@@ -30,6 +33,10 @@ export async function untilReachable(): Promise<void> {
       )
     }),
   )
+}
+
+function isServedByTls({ spec }: KubeObject): boolean {
+  return spec.ports.some(({ port }: { readonly port: number }) => port === 443)
 }
 
 async function shakesHands(host: string): Promise<boolean> {
