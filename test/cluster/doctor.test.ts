@@ -132,7 +132,11 @@ describe('tokenbroker doctor on an installation', () => {
   })
 
   test('whose broker knows another cluster issuer names both', async () => {
-    const found = await whileConfigured('broker', '- name: rig', '- name: rig\n  issuer: https://wrong.example.com')
+    const found = await whileConfigured(
+      'broker',
+      /^( +)name: rig$/m,
+      '$1name: rig\n$1issuer: https://wrong.example.com',
+    )
 
     expect(failing(found)).toEqual(['cluster issuer'])
   })
