@@ -70,8 +70,9 @@ describe.concurrent('a TaskRun that asks by annotation', () => {
     )
     const pod = await waitForPod(namespace, status.podName, 'Succeeded')
     // Tekton copies the stamp of the run onto its pods.
-    const { [initiatorAnnotation]: _stamp, ...annotations } = pod.metadata.annotations ?? {}
-    expect(JSON.stringify({ ...pod, metadata: { ...pod.metadata, annotations } })).not.toContain('tokenbroker')
+    const { managedFields: _, ...metadata } = pod.metadata
+    const { [initiatorAnnotation]: _stamp, ...annotations } = metadata.annotations ?? {}
+    expect(JSON.stringify({ ...pod, metadata: { ...metadata, annotations } })).not.toContain('tokenbroker')
   })
 })
 
