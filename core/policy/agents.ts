@@ -20,7 +20,7 @@ export function isNamedAgent({ serviceAccounts, groups, initiators }: AgentNames
   // Both: that an event names a person takes nothing away from what is said of its EventListener.
   const makers = [run.initiator?.username, run.maker].filter((user) => user !== undefined)
   if (makers.some((user) => initiators?.includes(user))) return true
-  if (serviceAccounts === undefined && groups === undefined) return false
+  if (!serviceAccounts?.length && !groups?.length) return false
   const users = subject.serviceAccounts.map((name) => serviceAccountUser(subject.namespace, name))
   return [...users, ...makers].some((user) => {
     const account = serviceAccountOf(user)
