@@ -139,7 +139,9 @@ describe.runIf(ownRig)('an agent', () => {
   test('gets a short token that says so, and names who made the run', async () => {
     const { status, body } = await ask('deploy:staging')
 
-    expect({ status, ...body }).toMatchObject({ status: 200, expires_in: 60, renewal: 'on_request' })
+    expect({ status, ...body }).toMatchObject({ status: 200, renewal: 'on_request' })
+    // The end of a token is a whole second, and never later than its ttl.
+    expect([59, 60]).toContain(body['expires_in'])
     expect(decodeJwt(String(body['access_token']))).toMatchObject({ agent: true, initiator: alice.username })
     const record = (await journalRecords()).find(({ data }) => data.exchange_id === body['exchange_id'])
     expect(record?.data).toMatchObject({ agent_named_by: 'policy', run: { initiator: alice.username } })
