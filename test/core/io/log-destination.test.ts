@@ -2,13 +2,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { createLogDestination, type WriteSync } from '../../../core/io/log-destination.ts'
 
 const script = join(import.meta.dirname, 'log-child.ts')
 
 function start(ending: string) {
   const child = spawn(process.execPath, [script, ending], { stdio: ['ignore', 'pipe', 'ignore'] })
+  onTestFinished(() => void child.kill('SIGKILL'))
   const lines = createInterface({ input: child.stdout })
   return { child, lines }
 }
