@@ -52,6 +52,7 @@ export function createApprove({ book, clusters, isWithinPollRate, clock }: Deps)
 
   return async function approve({ allowance, into, poller, isPod, recordRequest }, signal) {
     if (allowance.approvals.length === 0) return
+    if (isPod && into.length === 0 && allowance.run.pipelineRun !== undefined) throw noTask()
     const question = questionOf(allowance, into, clock())
     if (book.isRunEnded(question.run)) throw new Problem('run_ended', { detail: 'the end of the run was recorded' })
     if (isUnderApproved(question, allowance, into)) return
@@ -70,12 +71,15 @@ export function createApprove({ book, clusters, isWithinPollRate, clock }: Deps)
     const { policy } = spec.request
     return book.authorizationsOfRun(run).some((one) => {
       if (!covers(one, allowance, into)) return false
-      return book.approval(approvalName(policy.name, one.digest, spec.requirements))?.verdict === 'approved'
+      const fate = book.approval(approvalName(policy.name, one.digest, spec.requirements))
+      return fate?.verdict === 'approved' && fate.digest === one.digest
     })
   }
 
-  async function answerTo({ name, namespace }: Question, { approvals }: AskedCluster, signal: AbortSignal) {
+  async function answerTo({ name, namespace, spec }: Question, { approvals }: AskedCluster, signal: AbortSignal) {
     const fate = book.approval(name)
+    // A name is short enough for two questions that are made to have the same one; a digest is not.
+    if (fate !== undefined && fate.digest !== spec.request.digest) throw nameTaken()
     return fate?.verdict === 'open' ? await approvals.settle(name, approvals.get({ namespace, name }), signal) : fate
   }
 
@@ -164,6 +168,24 @@ async function put(
       detail: `a TokenApproval ${name} is there that the broker did not make`,
     })
   }
+}
+
+/**
+ * A pod of the run that is none of the pipeline's tasks: what people would be asked is a gate, which goes into no task, and
+ * a gate that they approved says nothing about such a pod.
+ */
+function noTask(): Problem {
+  return new Problem('approval_unavailable', {
+    detail: 'the pod is none of the tasks of its pipeline',
+    mend: 'This needs a person, and people are asked about tasks of a pipeline: what this pod runs is not what its PipelineRun says of any',
+  })
+}
+
+function nameTaken(): Problem {
+  return new Problem('approval_unavailable', {
+    detail: 'another question of that name was asked',
+    mend: 'This needs a person, and another question has the name that this one would have: start a new run',
+  })
 }
 
 /** What RFC 6749 §5.2 lets stand in a description. */

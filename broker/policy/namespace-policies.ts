@@ -4,6 +4,8 @@ import type { SelectingPolicy } from './parse-objects.ts'
 
 interface Deps {
   readonly own: (namespace: string) => readonly Policy[]
+  /** Of all TokenPolicies that are there, also of those that cannot be read. */
+  readonly ownNames: (namespace: string) => readonly string[]
   readonly selecting: () => readonly SelectingPolicy[]
   readonly labels: (namespace: string) => PolicySubject['namespaceLabels']
 }
@@ -17,20 +19,20 @@ export interface NamespacePolicies {
 
 /**
  * Puts TokenPolicies and ClusterTokenPolicies together. In a namespace a TokenPolicy comes before a ClusterTokenPolicy of
- * its name, which is how a team narrows one; another name adds to it, as roles do.
+ * its name, which is how a team narrows one, and goes on to do so where it cannot be read; another name adds to it, as
+ * roles do.
  */
-export function createNamespacePolicies({ own, selecting, labels }: Deps): NamespacePolicies {
+export function createNamespacePolicies({ own, ownNames, selecting, labels }: Deps): NamespacePolicies {
   // Every exchange asks for one.
   const known = new Map<string, readonly Policy[]>()
 
   function merged(namespace: string): readonly Policy[] {
-    const first = own(namespace)
-    const names = new Set(first.map(({ name }) => name))
+    const names = new Set(ownNames(namespace))
     const found = labels(namespace)
     const others = selecting()
       .filter(({ name, namespaceSelector }) => !names.has(name) && selectsNamespace(namespaceSelector, found))
       .map((policy) => ({ ...policy, namespace }))
-    return [...first, ...others]
+    return [...own(namespace), ...others]
   }
 
   return Object.freeze({

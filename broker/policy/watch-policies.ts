@@ -7,14 +7,8 @@ import { createWorkQueue } from '../../core/io/kube/work-queue.ts'
 import type { AccessObject } from '../../core/policy/access-object.ts'
 import type { Policy } from '../../core/policy/allowance.ts'
 import { createNamespacePolicies } from './namespace-policies.ts'
-import {
-  type LifetimeOf,
-  type Namespace,
-  parseClusterPolicy,
-  parseNamespace,
-  parsePolicy,
-  parseProvider,
-} from './parse-objects.ts'
+import { followOwnPolicies } from './own-policies.ts'
+import { type LifetimeOf, type Namespace, parseClusterPolicy, parseNamespace, parseProvider } from './parse-objects.ts'
 import type { PolicyStore } from './policy-store.ts'
 import { createStatusWriter, policyKey, providerKey } from './status-writer.ts'
 
@@ -40,16 +34,14 @@ export interface WatchedPolicies extends PolicyStore {
 export function watchPolicies({ kube, log, clock, lifetimeOf, onAccess }: Deps): WatchedPolicies {
   const stopping = new AbortController()
   let isJudging = false
-  const policies = createInformer({
-    client: kube,
-    resource: resources.tokenPolicies,
-    parse: parsePolicy,
-    onChange({ kind, value: { value, access } }) {
-      onAccess?.(kind === 'deleted' ? 'remove' : 'put', access)
-      merged.forget(value.namespace)
-      judge(policyKey(value))
-    },
+  const policies = followOwnPolicies({
+    kube,
     log,
+    onAccess: (kind, access) => onAccess?.(kind, access),
+    onChange(namespace, policy) {
+      merged.forget(namespace)
+      if (policy !== undefined) judge(policyKey(policy))
+    },
   })
   const clusterPolicies = createInformer({
     client: kube,
@@ -84,19 +76,20 @@ export function watchPolicies({ kube, log, clock, lifetimeOf, onAccess }: Deps):
       const { name } = change.value
       if (change.kind === 'updated' && isSameLabels(change.previous, change.value)) return
       merged.forget(name)
-      for (const { value } of policies.list(name)) judge(policyKey(value))
+      for (const policy of policies.list(name)) judge(policyKey(policy))
     },
     log,
   })
   const informers: readonly (readonly [string, Informer<unknown>])[] = [
-    ['tokenpolicies', policies],
+    ['tokenpolicies', policies.informer],
     ['clustertokenpolicies', clusterPolicies],
     ['clustertokenproviders', providers],
     ['namespaces', namespaces],
   ]
   const namespaceLabels = (name: string) => namespaces.get({ name })?.labels
   const merged = createNamespacePolicies({
-    own: (namespace) => policies.list(namespace).map(({ value }) => value),
+    own: policies.list,
+    ownNames: policies.names,
     selecting: () => clusterPolicies.list().map(({ value }) => value),
     labels: namespaceLabels,
   })
@@ -114,8 +107,8 @@ export function watchPolicies({ kube, log, clock, lifetimeOf, onAccess }: Deps):
   }
 
   function judgeAll(isMeant: (policy: Policy) => boolean): void {
-    for (const { value } of [...policies.list(), ...clusterPolicies.list()]) {
-      if (isMeant(value)) judge(policyKey(value))
+    for (const policy of [...policies.list(), ...clusterPolicies.list().map(({ value }) => value)]) {
+      if (isMeant(policy)) judge(policyKey(policy))
     }
   }
 

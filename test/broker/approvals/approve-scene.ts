@@ -1,6 +1,6 @@
 import { onTestFinished, vi } from 'vitest'
 import { type ApproveInput, createApprove } from '../../../broker/approvals/approve.ts'
-import { createAskedCluster } from '../../../broker/approvals/asked-cluster.ts'
+import { type AskedCluster, createAskedCluster } from '../../../broker/approvals/asked-cluster.ts'
 import { type Question, questionOf } from '../../../broker/approvals/question.ts'
 import { createMemoryJournal } from '../../../broker/audit/memory-journal.ts'
 import { createGrantBook } from '../../../broker/audit/project-grants.ts'
@@ -23,6 +23,7 @@ import { holdDecisions, policyName } from './hold-decisions.ts'
 /** The room of approvals over an embedded API server: people write into it, and the room asks and listens. */
 export interface Scene {
   readonly kube: FakeKube
+  readonly asked: AskedCluster
   approve(input?: Partial<ApproveInput>): Promise<void>
   records(): Promise<readonly AuditRecord[]>
   /** The only TokenApproval there is. */
@@ -106,6 +107,7 @@ async function sceneOver(kube: FakeKube, before: readonly AuditRecord[], skipMs 
 
   return {
     kube,
+    asked,
     records,
     approval,
     approve: (input = {}) =>

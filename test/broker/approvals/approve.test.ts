@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest'
+import { createApprove } from '../../../broker/approvals/approve.ts'
 import { NotApproved } from '../../../broker/approvals/pending.ts'
+import { questionOf } from '../../../broker/approvals/question.ts'
 import { resources } from '../../../core/io/kube/api.ts'
 import type { Allowance } from '../../../core/policy/allowance.ts'
 import { Problem } from '../../../core/problem.ts'
 import { accessTo, candidateOf, policyOf, run } from '../../core/policy/policy-fixture.ts'
-import { allowanceOf, into, managers, type Scene, startScene } from './approve-scene.ts'
+import { allowanceOf, into, managers, type Scene, signal, startScene } from './approve-scene.ts'
 import { holdDecisions } from './hold-decisions.ts'
 
 const yes = (by: string) => ({ by, verdict: 'Approved' as const })
@@ -210,6 +212,34 @@ describe('createApprove', () => {
     await scene.shows('Approved')
 
     expect(await reasonOf(scene.approve(changed()))).toBe('approval_pending')
+  })
+
+  it('takes no approved gate for a yes to a pod that is no task of the pipeline', async () => {
+    const scene = await startScene()
+    await reasonOf(scene.approve({ into: [] }))
+    scene.decide(yes('bob'))
+    await scene.shows('Approved')
+    await scene.approve({ into: [] })
+
+    expect(await reasonOf(scene.approve({ into: [], isPod: true }))).toBe('approval_unavailable')
+  })
+
+  it('takes no answer to another question whose name is made to be the same', async () => {
+    const scene = await startScene()
+    const { cluster, namespace, run: of, name } = questionOf(allowanceOf(), into, new Date())
+    const until = new Date(Date.now() + 60_000)
+    const fate = { name, cluster, namespace, run: of, digest: 'f'.repeat(64), askedUntil: until, expiresAt: until }
+    const book = {
+      approval: () => ({ ...fate, verdict: 'approved' as const }),
+      approvalsOfRun: () => [],
+      authorizationsOfRun: () => [],
+      isRunEnded: () => false,
+    }
+    const clusters = new Map([['main', scene.asked]])
+    const approve = createApprove({ book, clusters, isWithinPollRate: () => true, clock: () => new Date() })
+    const input = { allowance: allowanceOf(), into, poller: 'pod-uid', isPod: false, recordRequest: async () => {} }
+
+    expect(await reasonOf(approve(input, signal))).toBe('approval_unavailable')
   })
 
   it('asks nobody where nothing holds decisions against who makes them', async () => {

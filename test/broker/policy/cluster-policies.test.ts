@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { type KubeObject, resources } from '../../../core/io/kube/api.ts'
-import { audience, namespace, type Scene, startScene } from './policy-scene.ts'
+import { audience, namespace, type Scene, startScene, withOldObjects } from './policy-scene.ts'
 
 const shared = { name: 'shared' }
 
@@ -71,6 +71,27 @@ describe('a ClusterTokenPolicy', () => {
     scene.kube.objects.delete(resources.tokenPolicies, { namespace, name: 'shared' })
 
     await expect.poll(namesIn(scene), poll).toEqual(['ClusterTokenPolicy shared'])
+  })
+
+  it('allows no more because the TokenPolicy of its name cannot be read', async () => {
+    await using scene = await startScene({ through: withOldObjects })
+    createClusterPolicy(scene)
+    createClusterPolicy(scene, {}, 'other')
+    await expect.poll(namesIn(scene), poll).toHaveLength(2)
+    const unreadable = { name: 'shared', namespace, labels: { schema: 'old' } }
+    const spec = { audience, scopes: ['deploy:staging'], ttl: '1m' }
+
+    scene.kube.objects.create({
+      apiVersion: 'tokenbroker.dev/v1alpha1',
+      kind: 'TokenPolicy',
+      metadata: unreadable,
+      spec,
+    })
+
+    await expect.poll(namesIn(scene), poll).toEqual(['ClusterTokenPolicy other'])
+
+    scene.kube.objects.delete(resources.tokenPolicies, { namespace, name: 'shared' })
+    await expect.poll(namesIn(scene), poll).toHaveLength(2)
   })
 
   it('takes effect as it is changed and removed', async () => {

@@ -1,7 +1,7 @@
 import { expect } from 'vitest'
 import { providerTraits } from '../../../broker/issue.ts'
 import { type WatchedPolicies, watchPolicies } from '../../../broker/policy/watch-policies.ts'
-import { type KubeClient, type KubeObject, resources } from '../../../core/io/kube/api.ts'
+import { type KubeClient, type KubeObject, resources, type WatchEvent } from '../../../core/io/kube/api.ts'
 import { createKubeClient } from '../../../core/io/kube/client.ts'
 import { createLog } from '../../../core/io/log.ts'
 import { Secret } from '../../../core/secret.ts'
@@ -107,6 +107,29 @@ export async function startScene({ through = (client) => client, starts = true }
       await policies.stop(AbortSignal.timeout(2000))
       await client.close()
       await kube.close()
+    },
+  }
+}
+
+/** Objects labelled `schema: old` have a field that today's schema does not know. */
+export function withOldObjects(client: KubeClient): KubeClient {
+  const aged = <T extends KubeObject>(object: T): T =>
+    object.metadata.labels?.['schema'] === 'old'
+      ? { ...object, spec: { ...(object.spec as object), legacy: 1 } }
+      : object
+
+  async function* watch<T extends KubeObject>(...args: Parameters<KubeClient['watch']>): AsyncGenerator<WatchEvent<T>> {
+    for await (const event of client.watch<T>(...args)) {
+      yield event.kind === 'bookmark' ? event : { ...event, object: aged(event.object) }
+    }
+  }
+
+  return {
+    ...client,
+    watch,
+    async list<T extends KubeObject>(...args: Parameters<KubeClient['list']>) {
+      const listed = await client.list<T>(...args)
+      return { ...listed, items: listed.items.map(aged) }
     },
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { type KubeClient, type KubeObject, resources, type WatchEvent } from '../../../core/io/kube/api.ts'
-import { namespace, type Scene, startScene } from './policy-scene.ts'
+import { type KubeClient, resources } from '../../../core/io/kube/api.ts'
+import { namespace, type Scene, startScene, withOldObjects } from './policy-scene.ts'
 
 const deploy = { namespace, name: 'deploy' }
 const builtin = { name: 'builtin' }
@@ -277,26 +277,3 @@ describe('the store of policies', () => {
     expect(scene.policies.isSynced()).toBe(false)
   })
 })
-
-/** Objects labelled `schema: old` have a field that today's schema does not know. */
-function withOldObjects(client: KubeClient): KubeClient {
-  const aged = <T extends KubeObject>(object: T): T =>
-    object.metadata.labels?.['schema'] === 'old'
-      ? { ...object, spec: { ...(object.spec as object), legacy: 1 } }
-      : object
-
-  async function* watch<T extends KubeObject>(...args: Parameters<KubeClient['watch']>): AsyncGenerator<WatchEvent<T>> {
-    for await (const event of client.watch<T>(...args)) {
-      yield event.kind === 'bookmark' ? event : { ...event, object: aged(event.object) }
-    }
-  }
-
-  return {
-    ...client,
-    watch,
-    async list<T extends KubeObject>(...args: Parameters<KubeClient['list']>) {
-      const listed = await client.list<T>(...args)
-      return { ...listed, items: listed.items.map(aged) }
-    },
-  }
-}
