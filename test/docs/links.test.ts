@@ -42,6 +42,10 @@ describe('the documentation', () => {
     expect(brokenLinks(page)).toEqual([])
   })
 
+  it('holds no marks of a merge that nobody ended', () => {
+    expect(pages.filter(({ text }) => /^(?:<{7}|={7}|>{7})(?: |$)/m.test(text)).map(({ file }) => file)).toEqual([])
+  })
+
   it('names no path that does not exist', () => {
     const spans = pages.flatMap((page) =>
       [...proseOf(page).matchAll(/`([^`\n]+)`/g)].map(([, text = '']) => ({ file: page.file, text })),
