@@ -67,7 +67,7 @@ export function authorizationDigest(allowance: Allowance, into: readonly IntoTas
 }
 
 /** With the deadline of the run, where it has one. */
-export function endOfAuthorization({ run }: Allowance, now: Date): Date {
+function endOfAuthorization({ run }: Allowance, now: Date): Date {
   return run.deadline ?? new Date(now.getTime() + defaultRunSeconds * 1000)
 }
 

@@ -10,7 +10,7 @@ import {
   expiresAfterSeconds,
   requirementsOf,
 } from '../../core/policy/approval-requirements.ts'
-import { authorizationDigest, endOfAuthorization, type IntoTask, requiredRun, sortedTasks } from './authorize-run.ts'
+import { authorizationDigest, type IntoTask, requiredRun, sortedTasks } from './authorize-run.ts'
 
 /** What people are asked about one run authorisation. */
 export interface Question {
@@ -21,9 +21,12 @@ export interface Question {
   /** `runKey` of the run. */
   readonly run: string
   readonly spec: TokenApprovalSpec
-  /** Until then an answer is remembered: the end of the run. */
+  /** Until then an answer is remembered: the deadline of the run, or as long as any run without one may go on. */
   readonly authorizationEndsAt: Date
 }
+
+/** What was rejected or ran out must not be asked again because a run takes long; its end forgets it. */
+const rememberedMs = 30 * 24 * 3600 * 1000
 
 /** @throws Problem `parameter_invalid` for a pod that no run made */
 export function questionOf(allowance: Allowance, into: readonly IntoTask[], now: Date): Question {
@@ -37,7 +40,7 @@ export function questionOf(allowance: Allowance, into: readonly IntoTask[], now:
     cluster: subject.cluster,
     namespace: subject.namespace,
     run: runKey(subject, object),
-    authorizationEndsAt: endOfAuthorization(allowance, now),
+    authorizationEndsAt: run.deadline ?? new Date(now.getTime() + rememberedMs),
     spec: {
       request: {
         digest,

@@ -132,6 +132,20 @@ describe('createApprove', () => {
     expect(await typesOf(scene)).toEqual(['approval.requested approval_requested', 'approval.expired approval_expired'])
   })
 
+  it('stays over for as long as the run goes on, also over a restart days later', async () => {
+    const scene = await startScene()
+    await reasonOf(scene.approve())
+    await scene.shows('Pending')
+    scene.wait(1800_000)
+    scene.decide(yes('bob'))
+    await scene.shows('Expired')
+
+    scene.wait(25 * 3600_000)
+    const later = await scene.restart()
+
+    expect(await reasonOf(later.approve())).toBe('approval_expired')
+  })
+
   it('closes with the run, and a decision after that counts nothing', async () => {
     const scene = await startScene()
     await reasonOf(scene.approve())
