@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { type Command, type CommandContext, CommandFailure, exitCodes, UsageError } from './command.ts'
+import { type Command, type CommandContext, CommandFailure, exitCodes, type OptionSpec, UsageError } from './command.ts'
 import { commands } from './commands.ts'
 import { commandHelp, groupHelp, overview } from './help.ts'
 import { printable } from './printable.ts'
@@ -81,8 +81,17 @@ function parse(command: Command, args: readonly string[]) {
       { type: option.type, ...(option.short && { short: option.short }) },
     ]),
   )
+  const parsed = parsedBy(args, options)
+  const names = parsed.tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []))
+  // The last would count, silently: of two --scope the first one would be lost.
+  const twice = names.find((name, at) => names.indexOf(name) !== at)
+  if (twice !== undefined) throw new UsageError(`Option --${twice} is given more than once.`)
+  return parsed
+}
+
+function parsedBy(args: readonly string[], options: Readonly<Record<string, Pick<OptionSpec, 'type' | 'short'>>>) {
   try {
-    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true })
+    return parseArgs({ args: [...args], options, allowPositionals: true, strict: true, tokens: true })
   } catch (cause) {
     // First sentence only: the rest explains Node.
     const [message = ''] = (cause instanceof Error ? cause.message : 'Wrong options').split(/\.\s/)

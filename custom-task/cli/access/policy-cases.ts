@@ -79,12 +79,17 @@ export interface CaseResult {
 
 /** Decides as the broker does. Roles and bindings in the files say who; where there are none, everybody may. */
 export function runCase(one: PolicyCase, access: PolicyObjects, rbac: RbacObjects): CaseResult {
-  const found = decision(factsOf(one, access, rbac))
+  const facts = factsOf(one, access, rbac)
+  const found = decision(facts)
   const wanted = { expect: one.expect, by: one.by, reason: one.reason, rule: one.rule }
   const differences = (['expect', 'by', 'reason', 'rule'] as const).filter(
     (key) => wanted[key] !== undefined && wanted[key] !== found[key],
   )
-  const difference = differences.map((key) => `${key} is ${found[key] ?? 'none'}, not ${wanted[key]}`).join('; ')
+  // A name with a typing error is refused as well, and a case that expects that would hold nothing.
+  const isVacuous = facts.candidates.length === 0 && one.reason !== 'policy_unknown'
+  const difference = isVacuous
+    ? `no policy of ${one.namespace} in the files is meant by ${one.policy ?? one.audience ?? 'this case'}: expect reason policy_unknown if that is so`
+    : differences.map((key) => `${key} is ${found[key] ?? 'none'}, not ${wanted[key]}`).join('; ')
   const why = [found.by && `by ${found.by}`, found.rule && `rule ${found.rule}`, found.detail]
     .filter(Boolean)
     .join(', ')

@@ -31,6 +31,27 @@ describe('policy test', () => {
     expect(code).toBe(1)
   })
 
+  it.each([
+    ['policy: deploy-prodution', 'deploy-prodution'],
+    ['audience: https://deploi.example.com', 'https://deploi.example.com'],
+  ])('fails a refusal that no policy of the files decided: %s', async (asked, named) => {
+    const path = await withCases(
+      `cases:\n- {name: typed wrongly, namespace: payments, serviceAccount: deployer, ${asked}, expect: deny}\n`,
+    )
+    const { code, out } = await commandLine(['policy', 'test', path, '-f', policies])
+
+    expect(out).toContain(`no policy of payments in the files is meant by ${named}`)
+    expect(code).toBe(1)
+  })
+
+  it('takes it that there is no policy where that is expected', async () => {
+    const path = await withCases(
+      'cases:\n- {name: none, namespace: payments, serviceAccount: deployer, policy: gone, expect: deny, reason: policy_unknown}\n',
+    )
+
+    expect((await commandLine(['policy', 'test', path, '-f', policies])).code).toBe(0)
+  })
+
   it('writes a JUnit report', async () => {
     const cases = await withCases(one('expect: deny, reason: policy_suspended'))
     const { code, out } = await commandLine(['policy', 'test', cases, '-f', policies, '-o', 'junit'])

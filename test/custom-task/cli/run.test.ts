@@ -98,6 +98,7 @@ describe('run', () => {
     [['whoami', '--token-file'], "Option '--token-file <value>' argument missing."],
     [['whoami', '--token-file', '-o'], "Option '--token-file' argument is ambiguous."],
     [['exchanges', '--no-headers=yes'], "Option '--no-headers' does not take an argument."],
+    [['token', 'a', '--scope', 'x', '--scope', 'y'], 'Option --scope is given more than once.'],
     [['whoami', 'me'], 'whoami takes no operands.'],
     [['version', '1'], 'version takes no operands.'],
     [['token'], 'Name one policy.'],
