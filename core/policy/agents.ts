@@ -1,4 +1,5 @@
 import type { ProviderAgents } from '../crd/agent-fields.ts'
+import { runObject } from '../identity/run.ts'
 import { serviceAccountUser } from '../identity/workload.ts'
 import type { AgentFacts, Facts, PolicyFacts, Provider } from './allowance.ts'
 
@@ -14,13 +15,15 @@ type Who = Pick<Facts, 'subject' | 'run'>
 
 /**
  * Whether a request is that of an agent: by a ServiceAccount that the token is for, or by who made the run, with a name
- * or with a group that Kubernetes gives to ServiceAccounts.
+ * or with a group that Kubernetes gives to ServiceAccounts. Where agents are named, a run of which nobody knows who made
+ * it is that of one: else an agent has only to keep the webhook busy while it makes one.
  */
-export function isNamedAgent({ serviceAccounts, groups, initiators }: AgentNames, { subject, run }: Who): boolean {
-  // Both: that an event names a person takes nothing away from what is said of its EventListener.
-  const makers = [run.initiator?.username, run.maker].filter((user) => user !== undefined)
+export function isNamedAgent(names: AgentNames, { subject, run }: Who): boolean {
+  const { serviceAccounts, groups, initiators } = names
+  if (!serviceAccounts?.length && !groups?.length && !initiators?.length) return false
+  if (isMadeByNobodyKnown(run)) return true
+  const makers = makersOf(run)
   if (makers.some((user) => initiators?.includes(user))) return true
-  if (!serviceAccounts?.length && !groups?.length) return false
   const users = subject.serviceAccounts.map((name) => serviceAccountUser(subject.namespace, name))
   return [...users, ...makers].some((user) => {
     const account = serviceAccountOf(user)
@@ -30,6 +33,16 @@ export function isNamedAgent({ serviceAccounts, groups, initiators }: AgentNames
       groups?.some((group) => isGroupOf(group, account.namespace))
     )
   })
+}
+
+/** Whether there is a run, and nothing says who made it. */
+export function isMadeByNobodyKnown(run: Facts['run']): boolean {
+  return runObject(run) !== undefined && makersOf(run).length === 0
+}
+
+/** Both: that an event names a person takes nothing away from what is said of its EventListener. */
+function makersOf({ initiator, maker }: Facts['run']): readonly string[] {
+  return [initiator?.username, maker].filter((user) => user !== undefined)
 }
 
 /** Why the request is that of an agent under one policy; undefined where nobody says so. Every voice only restricts. */

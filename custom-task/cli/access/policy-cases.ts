@@ -159,6 +159,8 @@ function runOf({ run, namespace }: PolicyCase): Run {
     pipelineRun: { name: 'run', uid: '00000000-0000-4000-8000-000000000001' },
     taskRun: { name: 'run-task', uid: '00000000-0000-4000-8000-000000000002' },
     initiator: by && { ...by, uid: undefined },
+    // Whom a case leaves out is somebody that admission stamped, and whom nobody calls an agent.
+    maker: by?.username ?? '',
     event: given && {
       ...given,
       trigger: given.trigger ?? { namespace, name: 'trigger' },

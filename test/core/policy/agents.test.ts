@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Initiator, Run } from '../../../core/identity/run.ts'
+import { type Initiator, noRun, type Run } from '../../../core/identity/run.ts'
 import { type AgentNames, agentUnder, isNamedAgent } from '../../../core/policy/agents.ts'
 import type { Allowance, CompiledValidation, Facts } from '../../../core/policy/allowance.ts'
 import { evaluate } from '../../../core/policy/evaluate.ts'
@@ -67,13 +67,25 @@ describe('isNamedAgent', () => {
 
   it.each<[string, AgentNames, Run]>([
     ['nobody is named', {}, run],
-    ['another account is', { serviceAccounts: ['payments/other', 'other/deployer', 'deployer'] }, run],
-    ['another group is', { groups: ['system:serviceaccounts:other', 'payments', 'system:masters'] }, run],
+    ['nobody is named in any list', { serviceAccounts: [], groups: [], initiators: [] }, run],
+    ['another account is', { serviceAccounts: ['payments/other', 'other/deployer', 'deployer'] }, startedBy('joe')],
+    ['another group is', { groups: ['system:serviceaccounts:other', 'payments', 'system:masters'] }, startedBy('joe')],
     ['another initiator is', { initiators: ['jane', 'deployer'] }, startedBy('joe')],
-    ['the run has no initiator', { initiators: [''] }, run],
+    ['no run made the pod', { initiators: ['jane'] }, noRun],
     ['a person has the name of an account', { serviceAccounts: ['ci/bot'] }, startedBy('ci/bot')],
   ])('knows none where %s', (_, names, of) => {
     expect(isNamedAgent(names, { subject: factsOf().subject, run: of })).toBe(false)
+  })
+
+  it.each<[string, AgentNames]>([
+    ['an account', { serviceAccounts: ['ci/bot'] }],
+    ['a group', { groups: ['system:serviceaccounts:ci'] }],
+    ['an initiator', { initiators: ['copilot'] }],
+  ])('takes a run that nobody is known to have made for one where %s is named', (_, names) => {
+    const { subject } = factsOf()
+
+    expect(isNamedAgent(names, { subject, run })).toBe(true)
+    expect(isNamedAgent(names, { subject, run: { ...run, maker: 'joe' } })).toBe(false)
   })
 
   it('knows one by any of the accounts that a token is for', () => {
@@ -104,7 +116,9 @@ describe('agentUnder', () => {
   it('takes a policy to name accounts of its own namespace only', () => {
     const subject = { ...factsOf().subject, namespace: 'other' }
 
-    expect(agentUnder({ ...factsOf(), subject }, { policy: ofPolicy, provider: providerOf() })).toBeUndefined()
+    expect(
+      agentUnder({ ...factsOf({ run: startedBy('joe') }), subject }, { policy: ofPolicy, provider: providerOf() }),
+    ).toBeUndefined()
   })
 })
 
@@ -117,6 +131,14 @@ describe('rules for agents', () => {
     expect(agents.check(inputOf({ agent, provider: providerOf({ limits: { agents: {} } }) }))).toBeDefined()
     expect(agents.check(inputOf({ agent, policy: allowing }))).toBeUndefined()
     expect(agents.check(inputOf())).toBeUndefined()
+  })
+
+  it('say that nothing says who made the run, where that is why', () => {
+    const byProvider = { namedBy: 'provider' } as const
+
+    expect(agents.check(inputOf({ agent: byProvider }))?.mend).toMatch(/^Nothing says who made this run/)
+    expect(agents.check(inputOf({ agent: byProvider, run: startedBy('joe') }))?.mend).toBeUndefined()
+    expect(agents.check(inputOf({ agent: { namedBy: 'annotation' } }))?.mend).toBeUndefined()
   })
 
   it.each([
