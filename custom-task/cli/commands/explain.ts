@@ -40,7 +40,7 @@ export const explain: Command = {
     'tokenbroker explain --url https://tokenbroker.tokenbroker-system.svc:8443 --policy deploy-staging -o json',
   ],
   options: {
-    serviceaccount: { type: 'string', help: 'NAME Whom to ask about.' },
+    serviceaccount: { type: 'string', help: 'NAME Whom to ask about; or NAMESPACE/NAME.' },
     namespace: { type: 'string', short: 'n', help: 'NAMESPACE Of the ServiceAccount.' },
     assurance: { type: 'string', help: 'WORD verified, claimed or none: what the run is taken for. Default: claimed.' },
     url: { type: 'string', help: 'URL Of the token listener of the broker, to ask as a pod.' },
@@ -64,10 +64,19 @@ export const explain: Command = {
     const account = text(input, 'serviceaccount')
     if ((url === undefined) === (account === undefined)) throw new UsageError('Name --serviceaccount, or --url.')
     if (url !== undefined) return await asWorkload(url, asked, input, isJson, context)
-    const namespace = text(input, 'namespace')
-    if (namespace === undefined || account === undefined) throw new UsageError('Name the namespace with -n.')
-    return await asPerson({ ...asked, namespace, account }, input, isJson, context)
+    return await asPerson({ ...asked, ...accountOf(input) }, input, isJson, context)
   },
+}
+
+/** @throws UsageError unless one namespace is named, in the name of the account or beside it */
+function accountOf(input: CommandInput) {
+  const [account = '', named, ...rest] = (text(input, 'serviceaccount') ?? '').split('/').reverse()
+  const beside = text(input, 'namespace')
+  const namespace = named ?? beside
+  if (namespace === undefined) throw new UsageError('Name the namespace: --serviceaccount NAMESPACE/NAME, or -n.')
+  if (rest.length > 0 || (beside !== undefined && beside !== namespace))
+    throw new UsageError('--serviceaccount takes NAMESPACE/NAME, or NAME with -n.')
+  return { namespace, account }
 }
 
 interface Asked {

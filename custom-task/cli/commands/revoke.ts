@@ -24,10 +24,10 @@ import { whoAmI } from '../revoke/who-am-i.ts'
 export const revoke: Command = {
   name: 'revoke',
   summary: 'Withdraw what a run, a ServiceAccount, a policy or a provider was given, at once and for good.',
-  operands: '--run|--serviceaccount|--policy|--provider [NAMESPACE/]NAME [-n NAMESPACE] [--suspend]',
+  operands: '--run|--serviceaccount|--policy|--cluster-policy|--provider [NAMESPACE/]NAME [-n NAMESPACE] [--suspend]',
   description:
-    'With --run every token of the run is revoked, its authorisations are closed, and it gets no more: it is to the broker as if it\n' +
-    'had ended. Tokens that an API verifies offline live until their expiry. The run itself goes on; tkn or kubectl cancel\n' +
+    'With --run every token of the run is revoked, its authorisations are closed, and it gets no more: it is to the broker\n' +
+    'as if it had ended. Tokens that an API verifies offline live until their expiry. The run itself goes on; tkn or kubectl cancel\n' +
     'it. Your user name is written on the run (annotation tokenbroker.dev/revoked-by) and into the audit stream. It takes\n' +
     'the verb revoke on tokenpolicies.tokenbroker.dev and get and patch on the run, in its namespace; no connection to the\n' +
     'broker. Waits until the broker has done it, where you may list Events.\n' +
@@ -35,9 +35,9 @@ export const revoke: Command = {
     'within 5 seconds; what asks again is granted again, unless --suspend stops that too. Your user name is written on the\n' +
     'object (tokenbroker.dev/revoked-by, revoked-at) and into the audit stream. It takes the verb revoke on\n' +
     'tokenpolicies.tokenbroker.dev in the namespace (on clustertokenpolicies and clustertokenproviders for these), and\n' +
-    'patch on the object. kubectl annotate it tokenbroker.dev/suspended-by- and set spec.suspend to false to go on.\n' +
-    'Exit codes: 0 done, or the run had ended; 3 you\n' +
-    'may not; 5 written, but not confirmed in time, or the API server does not answer.',
+    'patch on the object. To go on after --suspend: spec.suspend: false, or for a ServiceAccount kubectl annotate\n' +
+    'serviceaccount NAME tokenbroker.dev/suspended-by-\n' +
+    'Exit codes: 0 done, or the run had ended; 3 you may not; 5 written, but not confirmed in time, or the API server does not answer.',
   examples: [
     'tokenbroker revoke --run payments/release-7',
     'tokenbroker revoke --run migrate -n payments --kind TaskRun -o json',
@@ -62,7 +62,8 @@ export const revoke: Command = {
     output: { type: 'string', short: 'o', help: 'FORMAT json, or text (default).' },
   },
   async run(input, context) {
-    if (input.positionals.length > 0) throw new UsageError('revoke takes no operands: name the run with --run.')
+    if (input.positionals.length > 0)
+      throw new UsageError('revoke takes no operands: name the run with --run, or what else with its option.')
     const access = accessName(input)
     const name = access === undefined ? runName(input) : undefined
     const format = choice(input, 'output', ['text', 'json'])
@@ -137,7 +138,8 @@ function explainedAccess(cause: unknown): unknown {
 
 function runName(input: CommandInput): RunName {
   const run = text(input, 'run')
-  if (run === undefined) throw new UsageError('Name the run with --run.')
+  if (run === undefined)
+    throw new UsageError('Name what to revoke: --run, --serviceaccount, --policy, --cluster-policy or --provider.')
   const [name = '', named, ...rest] = run.split('/').reverse()
   const namespace = named ?? text(input, 'namespace')
   if (namespace === undefined) throw new UsageError('Name the namespace of the run: --run NAMESPACE/NAME, or -n.')

@@ -90,6 +90,8 @@ describe('init', () => {
   it.each([
     [['init', '-n', 'a'], /--serviceaccount is missing/],
     [['init', '-n', 'a', '--serviceaccount', 'b', '--audience', 'c', '--scope', 'x x'], /different scopes/],
+    [['init', '-n', 'a', '--serviceaccount', 'b', '--audience', 'c'], /Name the scopes/],
+    [['init', '-n', 'a', '--serviceaccount', 'b', '--audience', 'c', '--scope', 'x:*'], /without \*/],
   ])('refuses %j', async (args, mend) => {
     expect(await commandLine(args)).toMatchObject({ code: 2, notes: expect.stringMatching(mend) })
   })
@@ -100,15 +102,7 @@ describe('explain', () => {
     const { cli } = await place()
     await cli(...init, '--apply')
 
-    const { code, out } = await cli(
-      'explain',
-      '--serviceaccount',
-      'other',
-      '-n',
-      namespace,
-      '--policy',
-      'deploy-staging',
-    )
+    const { code, out } = await cli('explain', '--serviceaccount', `${namespace}/other`, '--policy', 'deploy-staging')
 
     expect(out).toMatch(/DENY {3}rbac/)
     expect(out).toContain('resourceNames":["builtin:deploy:staging"]')
@@ -127,6 +121,8 @@ describe('explain', () => {
   it.each([
     [['explain', '--policy', 'p'], /--serviceaccount, or --url/],
     [['explain', '--serviceaccount', 'a', '-n', 'b'], /Name the policy/],
+    [['explain', '--policy', 'p', '--serviceaccount', 'a'], /NAMESPACE\/NAME, or -n/],
+    [['explain', '--policy', 'p', '--serviceaccount', 'b/a', '-n', 'c'], /NAME with -n/],
   ])('refuses %j', async (args, mend) => {
     expect(await commandLine(args)).toMatchObject({ code: 2, notes: expect.stringMatching(mend) })
   })

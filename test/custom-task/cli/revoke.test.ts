@@ -222,14 +222,14 @@ describe('revoke --run', () => {
   })
 
   it.each([
-    [[], 'Name the run with --run.'],
+    [[], 'Name what to revoke: --run, --serviceaccount, --policy, --cluster-policy or --provider.'],
     [['--run', 'release-7'], 'Name the namespace of the run: --run NAMESPACE/NAME, or -n.'],
     [['--run', 'a/b/c'], '--run takes NAMESPACE/NAME, or NAME with -n.'],
     [['--run', 'payments/../secrets'], '--run takes NAMESPACE/NAME, or NAME with -n.'],
     [['--run', 'payments/a', '-n', 'other'], '--run and -n name two namespaces.'],
     [['--run', 'payments/a', '--kind', 'Pod'], '--kind takes PipelineRun or TaskRun.'],
     [['--run', 'payments/a', '--timeout', 'soon'], '--timeout takes seconds, 0 to 600.'],
-    [['payments/a'], 'revoke takes no operands: name the run with --run.'],
+    [['payments/a'], 'revoke takes no operands: name the run with --run, or what else with its option.'],
   ])('refuses %j before it asks anybody', async (args, text) => {
     const { code, notes } = await commandLine(['revoke', ...args])
 
