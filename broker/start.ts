@@ -238,6 +238,9 @@ function notLive(journal: Journal): readonly string[] {
   return journal.health().reason === 'failed' ? ['the audit journal has failed'] : []
 }
 
+/** An upgrade by Helm leaves CustomResourceDefinitions as they are. */
+const applyDefinitions = 'kubectl apply --server-side --force-conflicts -f charts/crds'
+
 function notReady(
   journal: Journal,
   clusters: readonly Cluster[],
@@ -251,6 +254,13 @@ function notReady(
     ...clusters
       .filter(({ policies }) => !policies.isSynced())
       .map(({ trusted }) => `the policies of cluster ${trusted.name} have not been listed yet`),
+    ...clusters
+      .map(({ trusted: { name }, policies }) => {
+        const unknown = [...policies.unknownKinds(), ...(asked.get(name)?.approvals.unknownKinds() ?? [])]
+        return { name, unknown: unknown.join(', ') }
+      })
+      .filter(({ unknown }) => unknown !== '')
+      .map(({ name, unknown }) => `cluster ${name} does not serve ${unknown}: ${applyDefinitions}`),
     ...clusters
       .map(({ trusted: { name }, refusals }) => {
         const refused = [...refusals(), ...(asked.get(name)?.approvals.refusals() ?? [])]

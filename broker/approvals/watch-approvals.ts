@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.ts'
 import { runKey } from '../../core/identity/run.ts'
 import { type KubeClient, KubeError, resources } from '../../core/io/kube/api.ts'
 import { createInformer } from '../../core/io/kube/informer.ts'
-import { isRefusal } from '../../core/io/kube/refusal.ts'
+import { isRefusal, isUnknownKind } from '../../core/io/kube/refusal.ts'
 import { createWorkQueue } from '../../core/io/kube/work-queue.ts'
 import { judgeDecisions } from '../../core/policy/approval-decisions.ts'
 import type { ApprovalFate, GrantBook } from '../audit/grant-book.ts'
@@ -41,6 +41,8 @@ export interface WatchedApprovals {
   touch(ref: { readonly namespace: string; readonly name: string }): void
   /** Lists and watches that the API server refuses the broker at present. */
   refusals(): readonly string[]
+  /** `tokenapprovals` while the API server does not serve them. */
+  unknownKinds(): readonly string[]
   start(): void
   stop(deadline: AbortSignal): Promise<void>
 }
@@ -134,6 +136,7 @@ export function watchApprovals(deps: Deps): WatchedApprovals {
     get: approvals.get,
     settle,
     touch: (ref: { readonly namespace: string; readonly name: string }) => queue.add(keyOf(ref)),
+    unknownKinds: () => (isUnknownKind(approvals.failure()) ? ['tokenapprovals'] : []),
     refusals(): readonly string[] {
       const failure = approvals.failure()
       return isRefusal(failure) ? [`watching tokenapprovals (${failure.status})`] : []

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import type { Clock } from '../../core/clock.ts'
 import { type KubeClient, resources } from '../../core/io/kube/api.ts'
 import { createInformer, type Informer } from '../../core/io/kube/informer.ts'
-import { isRefusal } from '../../core/io/kube/refusal.ts'
+import { isRefusal, isUnknownKind } from '../../core/io/kube/refusal.ts'
 import { createWorkQueue } from '../../core/io/kube/work-queue.ts'
 import type { AccessObject } from '../../core/policy/access-object.ts'
 import type { Policy } from '../../core/policy/allowance.ts'
@@ -24,6 +24,8 @@ interface Deps {
 export interface WatchedPolicies extends PolicyStore {
   /** Lists and watches that the API server refuses the broker at present, by resource and status. */
   refusals(): readonly string[]
+  /** Kinds that the API server does not serve at present. */
+  unknownKinds(): readonly string[]
   /** Resolves when everything has been listed. @throws the signal's reason */
   synced(signal: AbortSignal): Promise<void>
   start(): void
@@ -130,6 +132,7 @@ export function watchPolicies({ kube, log, clock, lifetimeOf, onAccess }: Deps):
     policies: (namespace: string) => merged.policies(namespace),
     provider: (name: string) => providers.get({ name })?.value,
     namespaceLabels,
+    unknownKinds: () => informers.flatMap(([kind, informer]) => (isUnknownKind(informer.failure()) ? [kind] : [])),
     refusals: () => informers.flatMap(([resource, informer]) => refusalOf(informer, resource)),
     start(): void {
       for (const [, informer] of informers) informer.start()

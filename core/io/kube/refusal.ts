@@ -6,6 +6,11 @@ export function isRefusal(error: unknown): error is KubeError {
   return error instanceof KubeError && (error.status === 401 || error.status === 403)
 }
 
+/** Whether a list or watch was answered that there is no such kind (404): its CustomResourceDefinition is not installed. */
+export function isUnknownKind(error: unknown): boolean {
+  return error instanceof KubeError && error.status === 404
+}
+
 /**
  * What a failed call of our own means: `kubernetes_refused` where RBAC is to be mended, else `kubernetes_unavailable`.
  *

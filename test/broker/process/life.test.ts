@@ -122,6 +122,27 @@ describe('the broker process', { timeout: 60_000 }, () => {
     await expect.poll(broker.readiness, patience).toEqual([200, 'ok\n'])
   })
 
+  it('says in its readiness which kinds the cluster does not serve, and works when they are there', async () => {
+    const site = await createSite()
+    const unknown = { kind: 'answer', status: 404 } as const
+    const serve = ['clustertokenpolicies', 'tokenapprovals'].map((resource) =>
+      site.kube.faults.next({ resource }, unknown, Number.POSITIVE_INFINITY),
+    )
+    const broker = await running(await site.start())
+
+    const mend = 'kubectl apply --server-side --force-conflicts -f charts/crds'
+    await expect
+      .poll(broker.readiness, patience)
+      .toEqual([
+        503,
+        'the policies of cluster main have not been listed yet\n' +
+          `cluster main does not serve clustertokenpolicies, tokenapprovals: ${mend}\n`,
+      ])
+    for (const one of serve) one()
+
+    await expect.poll(broker.readiness, patience).toEqual([200, 'ok\n'])
+  })
+
   it('starts while the API server is down, answers 503, and works when it is back', async () => {
     const site = await createSite()
     const { token } = site.createRun()
