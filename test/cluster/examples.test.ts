@@ -23,6 +23,8 @@ const customTask = filesOf('custom-task', ['rbac', 'token-policy', 'task', 'pipe
 const secret = filesOf('secret', ['rbac', 'token-policy', 'task', 'pipeline', 'pipeline-run'])
 /** Applied by events.test.ts. */
 const event = filesOf('event', ['access', 'event-listener', 'event-listener-access'])
+/** Judged without a cluster, by policy-test.test.ts of the CLI. */
+const policyTest = filesOf('policy-test', ['cases', 'policies'])
 let api: DeployApi
 
 beforeAll(async () => {
@@ -164,7 +166,7 @@ interface Param {
 test('every YAML file of tekton/ belongs to an example above', () => {
   const shipped = globSync('**/*.{yaml,yml}', { cwd: folder })
   expect(shipped.toSorted()).toEqual(
-    [...annotation, ...callApi, ...event, ...handWritten, ...customTask, ...secret].toSorted(),
+    [...annotation, ...callApi, ...event, ...handWritten, ...customTask, ...policyTest, ...secret].toSorted(),
   )
 })
 
