@@ -50,13 +50,12 @@ helm.sh/chart: {{ printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace 
 {{ include "tokenbroker.fullname" . }}-interceptor.{{ .Release.Namespace }}.svc
 {{- end -}}
 
-{{/* DNS names of the broker's certificate, as JSON. */}}
+{{/*
+DNS names of the broker's certificate, as JSON. That of the interceptor too where it is off: a broker that is started with
+it has mounted its certificate by then.
+*/}}
 {{- define "tokenbroker.brokerHosts" -}}
-{{- $hosts := list (include "tokenbroker.tokenHost" .) (include "tokenbroker.discoveryHost" .) -}}
-{{- if .Values.interceptor.enabled -}}
-{{- $hosts = append $hosts (include "tokenbroker.interceptorHost" .) -}}
-{{- end -}}
-{{- toJson $hosts -}}
+{{- toJson (list (include "tokenbroker.tokenHost" .) (include "tokenbroker.discoveryHost" .) (include "tokenbroker.interceptorHost" .)) -}}
 {{- end -}}
 
 {{- define "tokenbroker.issuerUrl" -}}

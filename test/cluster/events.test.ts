@@ -7,6 +7,7 @@ import { apply, createToken, facts, kube } from './harness/cluster.ts'
 import { type KubeObject, readObjects } from './harness/kube.ts'
 import { explainOnFailure, podLogs, waitForRun, waitForSuccess } from './harness/pods.ts'
 import { waitFor } from './harness/wait.ts'
+import { verifyNamespace } from './product/admission.ts'
 import { journalRecords } from './product/audit.ts'
 import { type DeployApi, startDeployApi } from './product/deploy-api.ts'
 import { installProduct } from './product/install.ts'
@@ -48,6 +49,7 @@ describe.runIf(ownRig)('events', () => {
       return metadata.labels?.['server/type'] === 'https' && spec.clientConfig.caBundle
     })
     sink = await startSink({ namespace: 'ci', name: 'github' }, 'event-listener')
+    await Promise.all(['ci', namespace].map(verifyNamespace))
   })
 
   afterAll(async () => {
