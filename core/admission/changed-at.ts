@@ -2,7 +2,8 @@ import { z } from 'zod'
 
 const entries = z.array(
   z.object({
-    time: z.coerce.date(),
+    /** Absent for who applied what was there already. */
+    time: z.coerce.date().optional(),
     subresource: z.string().optional(),
     fieldsV1: z.record(z.string(), z.unknown()).default({}),
   }),
@@ -24,7 +25,7 @@ export function changedAt({ creationTimestamp, managedFields }: Meta, path: read
   const written = entries.safeParse(managedFields).data ?? []
   const times = written
     .filter(({ subresource, fieldsV1 }) => !subresource && holds(fieldsV1, path))
-    .map(({ time }) => time.getTime())
+    .flatMap(({ time }) => (time === undefined ? [] : [time.getTime()]))
   if (times.length === 0) return undefined
   const created = path.length === 0 ? Date.parse(creationTimestamp ?? '') : Number.NEGATIVE_INFINITY
   const latest = Math.max(created, ...times)

@@ -21,6 +21,8 @@ describe('changedAt', () => {
       at(4),
     ],
     ['nothing where nobody wrote the label', [{ time: at(5), fieldsV1: { 'f:metadata': {} } }], label, undefined],
+    ['nothing of who applied what was there already', [{ time: at(3) }, { manager: 'helm' }], [], at(3)],
+    ['nothing where nobody says a time', [{ manager: 'helm' }], [], undefined],
     ['nothing where there are no notes', undefined, [], undefined],
     ['nothing where the notes are empty', [], [], undefined],
     ['nothing where a time is none', [{ time: 'soon' }], [], undefined],
