@@ -28,7 +28,8 @@ const notIn = 'NotIn'
 /**
  * The MutatingWebhookConfiguration. Two webhooks with the same address and other namespaces: where pods must not start
  * without what they ask for while the webhook is away (`failurePolicy: Fail`), and where they may (`Ignore`). A third
- * writes into runs who made them; without it the initiator is unknown, for which the stricter rules hold.
+ * writes into runs who made them; without it the initiator is unknown, for which the stricter rules hold. A fourth writes
+ * into policies and providers who suspended them.
  */
 export function webhookConfiguration(options: ConfigurationOptions) {
   const { name, labels, excludedNamespaces = ['kube-system', 'kube-node-lease', 'kube-public'] } = options
@@ -47,6 +48,7 @@ export function webhookConfiguration(options: ConfigurationOptions) {
       webhook('inject.tokenbroker.dev', 'Ignore', [open, ...excluded], options),
       webhook('inject-required.tokenbroker.dev', 'Fail', [required, ...excluded], options),
       initiatorWebhook(excluded, options),
+      suspensionWebhook(options),
     ],
   }
 }
@@ -98,7 +100,33 @@ function initiatorWebhook(matchExpressions: readonly object[], options: Configur
   }
 }
 
-function clientConfig(path: '/mutate' | '/stamp', { client, caBundle }: ConfigurationOptions) {
+function suspensionWebhook(options: ConfigurationOptions) {
+  return {
+    name: 'suspension.tokenbroker.dev',
+    admissionReviewVersions: ['v1'],
+    clientConfig: clientConfig('/stamp-suspension', options),
+    rules: [
+      {
+        apiGroups: ['tokenbroker.dev'],
+        apiVersions: ['*'],
+        operations: ['CREATE', 'UPDATE'],
+        resources: ['tokenpolicies', 'clustertokenpolicies', 'clustertokenproviders'],
+        scope: '*',
+      },
+    ],
+    namespaceSelector: { matchExpressions: [] },
+    objectSelector: {},
+    matchConditions: [changesSuspend],
+    matchPolicy: 'Equivalent',
+    reinvocationPolicy: 'IfNeeded',
+    // Stopping everything must not wait for a webhook that is away: it is then recorded without a name.
+    failurePolicy: 'Ignore',
+    sideEffects: 'None',
+    timeoutSeconds: stampTimeoutSeconds,
+  }
+}
+
+function clientConfig(path: '/mutate' | '/stamp' | '/stamp-suspension', { client, caBundle }: ConfigurationOptions) {
   const place = 'url' in client ? { url: `${client.url}${path}` } : { service: { ...client.service, path } }
   return { ...place, ...(caBundle === undefined ? {} : { caBundle }) }
 }
@@ -111,6 +139,13 @@ const madeByAnybodyButTekton = {
   name: 'made-by-anybody-but-tekton',
   expression:
     "!has(object.metadata.ownerReferences) || !object.metadata.ownerReferences.exists(owner, owner.kind == 'PipelineRun' && owner.apiVersion.startsWith('tekton.dev/') && has(owner.controller) && owner.controller) || !authorizer.group('tekton.dev').resource('pipelineruns').subresource('status').namespace(object.metadata.namespace).check('update').allowed()",
+}
+
+/** Every other write to policies and providers goes on without us. */
+const changesSuspend = {
+  name: 'changes-suspend',
+  expression:
+    '(has(object.spec.suspend) && object.spec.suspend) != (oldObject != null && has(oldObject.spec.suspend) && oldObject.spec.suspend)',
 }
 
 /** CEL on the pod: most pods of a cluster never reach us. */

@@ -9,6 +9,8 @@ import type { WebhookMetrics } from './metrics.ts'
 import type { Mutation } from './mutate.ts'
 import { stamp } from './stamp.ts'
 import { readStampReview } from './stamp-review.ts'
+import { readSuspensionReview } from './suspension-review.ts'
+import { stampSuspension } from './suspension-stamp.ts'
 
 export interface AdmissionAppDeps {
   readonly decide: Decide
@@ -29,17 +31,18 @@ const maxHeldBytes = 64 * 1024 * 1024
 /**
  * `POST /mutate`: a pod that cannot have what it asks for is answered `allowed: false`. Where nobody knows (the API server
  * does not answer) the answer is 503, so that the `failurePolicy` of the namespace decides.
- * `POST /stamp`: writes into a run who makes it.
+ * `POST /stamp`: writes into a run who makes it. `POST /stamp-suspension`: into a policy or provider, who suspends it.
  */
 export function createAdmissionApp(deps: AdmissionAppDeps): RequestListener {
   const limits = { maxBytes: maxBodyBytes, budget: createBodyBudget(maxHeldBytes) }
   const endpoints: ReadonlyMap<string, Endpoint> = new Map([
     ['/mutate', (body, response) => mutatePod(body, response, deps)],
-    ['/stamp', (body, response) => stampRun(body, response, deps)],
+    ['/stamp', (body, response) => stampWith(runPatch, body, response, deps)],
+    ['/stamp-suspension', (body, response) => stampWith(suspensionPatch, body, response, deps)],
   ])
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const endpoint = endpoints.get(request.url?.split('?', 1)[0] ?? '')
-    if (endpoint === undefined) return sendError(response, 404, 'Only /mutate and /stamp are here')
+    if (endpoint === undefined) return sendError(response, 404, 'Only /mutate, /stamp and /stamp-suspension are here')
     if (request.method !== 'POST') return sendError(response, 405, 'Use POST')
     await endpoint(await readJsonBody(request, limits), response)
   }
@@ -63,8 +66,27 @@ async function mutatePod(body: ReadBody, response: ServerResponse, deps: Admissi
   }
 }
 
-function stampRun(body: ReadBody, response: ServerResponse, { metrics }: AdmissionAppDeps): void {
-  const review = body.kind === 'json' ? readStampReview(body.value) : body
+/** What a stamp changes, read from an AdmissionReview. */
+type ReadPatch = (
+  body: unknown,
+) =>
+  | { readonly kind: 'patch'; readonly uid: string; readonly patch: readonly object[] }
+  | { readonly kind: 'other'; readonly uid: string }
+  | { readonly kind: 'malformed' }
+
+const runPatch: ReadPatch = (body) => {
+  const review = readStampReview(body)
+  return review.kind === 'run' ? { kind: 'patch', uid: review.uid, patch: stamp(review.run) } : review
+}
+
+const suspensionPatch: ReadPatch = (body) => {
+  const review = readSuspensionReview(body)
+  if (review.kind !== 'suspension') return review
+  return { kind: 'patch', uid: review.uid, patch: stampSuspension(review.suspension) }
+}
+
+function stampWith(read: ReadPatch, body: ReadBody, response: ServerResponse, { metrics }: AdmissionAppDeps): void {
+  const review = body.kind === 'json' ? read(body.value) : body
   switch (review.kind) {
     case 'refused':
       metrics.stamped('failed')
@@ -72,13 +94,13 @@ function stampRun(body: ReadBody, response: ServerResponse, { metrics }: Admissi
       break
     case 'malformed':
       metrics.stamped('failed')
-      sendError(response, 400, 'The body is no AdmissionReview of admission.k8s.io/v1 about a run')
+      sendError(response, 400, 'The body is no AdmissionReview of admission.k8s.io/v1 about what is stamped here')
       break
     case 'other':
       send(response, 200, reviewAnswer(review.uid, { kind: 'untouched' }))
       break
-    case 'run': {
-      const patch = stamp(review.run)
+    case 'patch': {
+      const { patch } = review
       const kind = patch.length === 0 ? 'untouched' : 'stamped'
       metrics.stamped(kind)
       send(response, 200, reviewAnswer(review.uid, { kind, patch }))

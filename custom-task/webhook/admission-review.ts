@@ -11,6 +11,7 @@ const review = z.object({
     subResource: z.string().nullish(),
     namespace: z.string().nullish(),
     object: z.unknown(),
+    oldObject: z.unknown(),
     userInfo: z.unknown(),
   }),
 })

@@ -4,12 +4,12 @@ import type { Mutation } from './mutate.ts'
 /** `failed`: the API server did not answer, or what it was asked was no AdmissionReview. */
 export type Decision = Mutation['kind'] | 'failed'
 
-/** `failed`: what was asked was no AdmissionReview about a run. */
+/** `failed`: what was asked was no AdmissionReview about what is stamped. */
 export type Stamping = 'stamped' | 'untouched' | 'failed'
 
 export interface WebhookMetrics {
   decided(decision: Decision, seconds: number): void
-  /** A run that somebody made. */
+  /** A run that somebody made, or a policy or provider that somebody suspended or let go on. */
   stamped(result: Stamping): void
   /** Prometheus text. */
   text(): Promise<string>
@@ -34,7 +34,7 @@ export function createWebhookMetrics(): WebhookMetrics {
   })
   const stamps = new Counter({
     name: 'tokenbroker_webhook_stamps_total',
-    help: 'Runs that were made, by whether the name of their initiator was written into them.',
+    help: 'Runs that were made, and policies and providers suspended or let go on, by whether who did it was written there.',
     labelNames: ['result'] as const,
     registers: [registry],
   })

@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
 import { apply, facts, kube } from './harness/cluster.ts'
-import type { KubeObject } from './harness/kube.ts'
+import { Kube, type KubeObject } from './harness/kube.ts'
 import { loginAs } from './harness/login.ts'
 import { explainOnFailure, outcomeOf, waitForPod, waitForRun } from './harness/pods.ts'
 import { startNode } from './harness/process.ts'
@@ -111,6 +111,27 @@ describe.runIf(ownRig)('kill switch', () => {
     const path = `/api/v1/namespaces/${namespace}/serviceaccounts/deployer`
     await (await kube()).patch(path, { metadata: { annotations: { 'tokenbroker.dev/suspended-by': null } } })
     await waitFor('the account gets tokens again', async () => (await ask()).status === 200)
+  })
+
+  test('kubectl patch of suspend alone is recorded under the name of the person, and so is going on', async () => {
+    const name = 'deploy-staging'
+    const person = await Kube.connect(alice)
+    for (const [suspend, reason] of [
+      [true, 'suspended'],
+      [false, 'resumed'],
+    ] as const) {
+      await person.patch(`/apis/tokenbroker.dev/v1alpha1/namespaces/${namespace}/tokenpolicies/${name}`, {
+        spec: { suspend },
+      })
+      const act = await waitFor(`${reason} is recorded`, async () =>
+        (await journalRecords()).find(
+          ({ subject, data }) => subject === `${namespace}/${name}` && data.reason === reason,
+        ),
+      )
+      expect(act.data).toMatchObject({ by: `system:serviceaccount:${namespace}:alice` })
+    }
+    await person.close()
+    await waitFor('the policy grants again', async () => (await ask()).status === 200)
   })
 
   test('is refused without the verb, and under the name of somebody else', async () => {

@@ -6,7 +6,12 @@ import type { Site } from './site.ts'
 
 type Webhook = z.output<typeof webhookConfigurationShape>['webhooks'][number]
 
-const names = new Set(['inject.tokenbroker.dev', 'inject-required.tokenbroker.dev', 'initiator.tokenbroker.dev'])
+const names = new Set([
+  'inject.tokenbroker.dev',
+  'inject-required.tokenbroker.dev',
+  'initiator.tokenbroker.dev',
+  'suspension.tokenbroker.dev',
+])
 
 /**
  * The MutatingWebhookConfiguration of this installation: the one that leads to its namespace.

@@ -251,3 +251,73 @@ describe('POST /stamp', () => {
     expect(await text()).toContain('tokenbroker_webhook_stamps_total{result="failed"} 1')
   })
 })
+
+describe('POST /stamp-suspension', () => {
+  const annotation = 'tokenbroker.dev/suspended-by'
+  const username = 'alice@example.com'
+  const policy = (suspend?: unknown, annotations?: object) => ({ metadata: { annotations }, spec: { suspend } })
+  const about = (object: unknown, oldObject: unknown, request: object = {}) =>
+    review({
+      uid: 'u',
+      operation: 'UPDATE',
+      resource: { group: 'tokenbroker.dev', version: 'v1alpha1', resource: 'tokenpolicies' },
+      object,
+      oldObject,
+      userInfo: { username },
+      ...request,
+    })
+  const path = '/stamp-suspension'
+  const escaped = '/metadata/annotations/tokenbroker.dev~1suspended-by'
+  const first = { op: 'add', path: '/metadata/annotations', value: { [annotation]: username } }
+  const over = { op: 'add', path: escaped, value: username }
+
+  it.for<[string, string, object]>([
+    ['suspends', about(policy(true), policy()), first],
+    ['suspends what never said so', about(policy(true, { a: 'b' }), policy(false)), over],
+    ['suspends under the name of somebody else', about(policy(true, { [annotation]: 'bob' }), policy()), over],
+    ['lets go on what somebody else suspended', about(policy(false, { [annotation]: 'bob' }), policy(true)), over],
+    ['makes it suspended', about(policy(true), null, { operation: 'CREATE' }), first],
+    [
+      'suspends a provider',
+      about(policy(true), policy(), {
+        resource: { group: 'tokenbroker.dev', version: 'v1', resource: 'clustertokenproviders' },
+      }),
+      first,
+    ],
+  ])('writes who %s', async ([, body, operation], context) => {
+    const { send, text } = await startAdmission(context, never)
+    const { json } = await send(body, { path })
+
+    const patch = Buffer.from(JSON.stringify([operation])).toString('base64')
+    expect(json.response).toEqual({ uid: 'u', allowed: true, patchType: 'JSONPatch', patch })
+    expect(await text()).toContain('tokenbroker_webhook_stamps_total{result="stamped"} 1')
+  })
+
+  it.for([
+    ['its own result', about(policy(true, { [annotation]: username }), policy())],
+    ['what stays suspended', about(policy(true, { [annotation]: 'bob' }), policy(true))],
+    ['what is made to go', about(policy(), null, { operation: 'CREATE' })],
+    ['a status', about(policy(true), policy(), { subResource: 'status' })],
+    ['a deletion', about(null, policy(true), { operation: 'DELETE' })],
+    [
+      'a run',
+      about(policy(true), policy(), { resource: { group: 'tekton.dev', version: 'v1', resource: 'taskruns' } }),
+    ],
+  ] as const)('writes nothing into %s', async ([, body], context) => {
+    const { send } = await startAdmission(context, never)
+
+    expect((await send(body, { path })).json.response).toEqual({ uid: 'u', allowed: true })
+  })
+
+  it.for([
+    ['no JSON', '{'],
+    ['an update of nothing', about(policy(true), null)],
+    ['a suspend that is no boolean', about(policy('true'), policy())],
+    ['nobody', about(policy(true), policy(), { userInfo: { username: '' } })],
+  ] as const)('answers 400 to %s', async ([, body], context) => {
+    const { send, text } = await startAdmission(context, never)
+
+    expect(await send(body, { path })).toMatchObject({ status: 400 })
+    expect(await text()).toContain('tokenbroker_webhook_stamps_total{result="failed"} 1')
+  })
+})

@@ -23,7 +23,7 @@ function matches(expressions: readonly Expression[], labels: Readonly<Record<str
 
 describe('webhookConfiguration', () => {
   const configuration = webhookConfiguration({ name: 'tokenbroker', client: { service }, caBundle: 'Q0E=' })
-  const [open, required, initiator] = configuration.webhooks
+  const [open, required, initiator, suspension] = configuration.webhooks
   const aboutPods = configuration.webhooks.filter(({ name }) => name.startsWith('inject'))
 
   it('asks about pods that are made, and about nothing else', () => {
@@ -68,7 +68,7 @@ describe('webhookConfiguration', () => {
 
   it('is reached by URL where the test says so, and leaves trust to somebody else', () => {
     const url = 'https://127.0.0.1:9443'
-    const [first, , last] = webhookConfiguration({
+    const [first, , third, last] = webhookConfiguration({
       name: 'a',
       client: { url },
       labels: { a: 'b' },
@@ -76,7 +76,8 @@ describe('webhookConfiguration', () => {
     }).webhooks
 
     expect(first?.clientConfig).toEqual({ url: `${url}/mutate` })
-    expect(last?.clientConfig).toEqual({ url: `${url}/stamp` })
+    expect(third?.clientConfig).toEqual({ url: `${url}/stamp` })
+    expect(last?.clientConfig).toEqual({ url: `${url}/stamp-suspension` })
     expect(first?.namespaceSelector.matchExpressions).toHaveLength(1)
   })
 
@@ -95,5 +96,24 @@ describe('webhookConfiguration', () => {
     })
     const selected = initiator?.namespaceSelector.matchExpressions as readonly Expression[]
     expect(matches(selected, { 'tokenbroker.dev/injection': 'disabled' })).toBe(true)
+  })
+
+  it('hears of every suspension, wherever it is, and holds nobody up for it', () => {
+    expect(suspension).toMatchObject({
+      name: 'suspension.tokenbroker.dev',
+      clientConfig: { service: { ...service, path: '/stamp-suspension' }, caBundle: 'Q0E=' },
+      rules: [
+        {
+          apiGroups: ['tokenbroker.dev'],
+          operations: ['CREATE', 'UPDATE'],
+          resources: ['tokenpolicies', 'clustertokenpolicies', 'clustertokenproviders'],
+          scope: '*',
+        },
+      ],
+      namespaceSelector: { matchExpressions: [] },
+      failurePolicy: 'Ignore',
+      sideEffects: 'None',
+      timeoutSeconds: 1,
+    })
   })
 })
