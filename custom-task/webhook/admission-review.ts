@@ -11,7 +11,7 @@ const review = z.object({
     subResource: z.string().nullish(),
     namespace: z.string().nullish(),
     object: z.unknown(),
-    oldObject: z.unknown(),
+    oldObject: z.unknown().optional(),
     userInfo: z.unknown(),
   }),
 })
