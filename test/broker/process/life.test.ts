@@ -185,6 +185,34 @@ describe('the broker process', { timeout: 60_000 }, () => {
     }
   })
 
+  it('withdraws at its start, once, what a person withdrew while it was away', async () => {
+    const site = await createSite()
+    const first = await site.startReady()
+    const { token } = site.createRun()
+    const before = String((await first.exchange(token)).body['access_token'])
+    first.kill('SIGKILL')
+    await first.exited
+    const annotations = { 'tokenbroker.dev/revoked-by': 'alice', 'tokenbroker.dev/revoked-at': '2026-01-01T00:00:00Z' }
+    site.kube.objects.patch(...refs.policy, { metadata: { annotations } })
+
+    const second = await site.startReady()
+    await expect.poll(() => introspection(second, site, before), patience).toEqual({ active: false })
+    const after = String((await second.exchange(token)).body['access_token'])
+    second.kill('SIGTERM')
+    expect(await second.exited).toBe(0)
+    const third = await site.startReady()
+
+    expect(await introspection(third, site, before)).toEqual({ active: false })
+    expect(await introspection(third, site, after)).toMatchObject({ active: true })
+    third.kill('SIGTERM')
+    expect(await third.exited).toBe(0)
+    const acts = (await records(site)).filter(({ data }) => data.reason === 'revoked_by_person')
+    expect(acts.map(({ type, data }) => [type, data.by])).toEqual([
+      ['dev.tokenbroker.access.suspended.v1', 'alice'],
+      ['dev.tokenbroker.token.revoked.v1', 'alice'],
+    ])
+  })
+
   it('gives nothing when the disk takes no more, and all it gave is there after the restart', async () => {
     const site = await createSite()
     // Files over a limit fail in the midst of a write, as on a full disk.
