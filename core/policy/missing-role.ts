@@ -16,7 +16,7 @@ const rbacGroup = 'rbac.authorization.k8s.io'
  * The Role and RoleBindings that RBAC lacks for some scopes, for `kubectl apply -f -`: one pair for each set of scopes
  * that accounts lack together.
  *
- * @param name of the objects, a policy's as a rule
+ * @param name with which the names of the objects start, a policy's as a rule
  */
 export function missingRole(name: string, namespace: string, lacking: readonly Lacking[]): string {
   const scopesOf = new Map<string, string[]>()
@@ -25,13 +25,30 @@ export function missingRole(name: string, namespace: string, lacking: readonly L
   }
   const groups = Map.groupBy(scopesOf, ([, names]) => [...new Set(names)].sort().join(' '))
   return [...groups]
-    .flatMap(([names, accounts], at) => {
-      const suffix = at === 0 ? '' : `-${at + 1}`
+    .flatMap(([names, accounts]) => {
       const holders = accounts.map(([account]) => account)
-      return roleAndBinding(`${name}${suffix}`, namespace, names.split(' '), holders)
+      return roleAndBinding(grantName(name, names.split(' '), holders), namespace, names.split(' '), holders)
     })
     .map((object) => yamlOf(object))
     .join('---\n')
+}
+
+/**
+ * A name that only the same grant has: applying what somebody else lacks, or other scopes, under the name of a Role that is
+ * there would take from whoever has it.
+ */
+export function grantName(name: string, resourceNames: readonly string[], serviceAccounts: readonly string[]): string {
+  const grant = JSON.stringify([resourceNames.toSorted(), serviceAccounts.toSorted()])
+  return `${name}-${fnv1a(grant).toString(16).padStart(8, '0')}`
+}
+
+/** FNV-1a in 32 bits: tells a handful of names apart, and protects nothing. */
+function fnv1a(text: string): number {
+  const mixed = [...text].reduce(
+    (sum, char) => Math.imul(sum ^ (char.codePointAt(0) ?? 0), 0x01_00_01_93),
+    0x81_1c_9d_c5,
+  )
+  return mixed >>> 0
 }
 
 /** A Role for scopes (`<provider>:<scope>`) and its RoleBinding to ServiceAccounts of the same namespace. */

@@ -49,12 +49,12 @@ describe('explain', () => {
     const [role, binding] = parseAllDocuments(candidate?.missing_role ?? '').map((one) => one.toJS())
     expect(role).toMatchObject({
       kind: 'Role',
-      metadata: { name: 'deploy', namespace: 'payments' },
+      metadata: { name: expect.stringMatching(/^deploy-[0-9a-f]{8}$/), namespace: 'payments' },
       rules: [{ resources: ['tokenscopes'], resourceNames: ['builtin:deploy:staging'], verbs: ['exchange'] }],
     })
     expect(binding).toMatchObject({
       kind: 'RoleBinding',
-      roleRef: { kind: 'Role', name: 'deploy' },
+      roleRef: { kind: 'Role', name: role?.metadata.name },
       subjects: [{ kind: 'ServiceAccount', name: 'deployer', namespace: 'payments' }],
     })
   })

@@ -24,6 +24,7 @@ import {
   text,
   UsageError,
 } from '../command.ts'
+import { printable } from '../printable.ts'
 
 export const explain: Command = {
   name: 'explain',
@@ -79,6 +80,13 @@ function accountOf(input: CommandInput) {
   return { namespace, account }
 }
 
+function noPolicy({ policy, audience, namespace }: Asked & { readonly namespace: string }): string {
+  const what = policy === undefined ? `for ${audience}` : `named ${policy}`
+  return printable(
+    `No policy of ${namespace} is ${what}: kubectl get tokenpolicies,clustertokenpolicies -n ${namespace}`,
+  )
+}
+
 interface Asked {
   readonly policy: string | undefined
   readonly audience: string | undefined
@@ -111,7 +119,7 @@ async function asPerson(
     if (isJson) out(JSON.stringify({ decision, assurance, candidates: judgements.map(asJson), unseen }))
     else {
       for (const line of judgements.flatMap((one) => linesOf(one, asked.namespace))) out(line)
-      if (judgements.length === 0) out('No policy is meant: kubectl get tokenpolicies,clustertokenpolicies')
+      if (judgements.length === 0) out(noPolicy(asked))
       out(`Decision: ${decision}, for a run that is ${assurance}`)
     }
     if (unseen.length > 0) note(`You may not list ${unseen.join(', ')}: what they say is missing here.`)

@@ -5,7 +5,7 @@ import { scopeResourceName } from '../../../core/crd/token-scope.ts'
 import { KubeError, type Resource, resources } from '../../../core/io/kube/api.ts'
 import { createKubeClient } from '../../../core/io/kube/client.ts'
 import { KubeUnreachable } from '../../../core/io/kube/failure.ts'
-import { roleAndBinding } from '../../../core/policy/missing-role.ts'
+import { grantName, roleAndBinding } from '../../../core/policy/missing-role.ts'
 import { accessResources } from '../access/read-objects.ts'
 import { apiServerSilent, clusterLogin } from '../cluster-login.ts'
 import { type Command, CommandFailure, type CommandInput, exitCodes, text, UsageError } from '../command.ts'
@@ -112,7 +112,8 @@ function accessObjects(wanted: Wanted): readonly Manifest[] {
   const names = scopes.map((one) => scopeResourceName(provider, one))
   const spec = { ...(provider !== 'builtin' && { providerRef: { name: provider } }), audience, scopes }
   const tokenPolicy = { apiVersion: apiGroupVersion, kind: 'TokenPolicy', metadata: { name: policy, namespace }, spec }
-  return [tokenPolicy, ...roleAndBinding(policy, namespace, names, [serviceAccount])]
+  const name = grantName(policy, names, [serviceAccount])
+  return [tokenPolicy, ...roleAndBinding(name, namespace, names, [serviceAccount])]
 }
 
 function pipelineRun({ namespace, serviceAccount, policy, audience, image }: Wanted): object {

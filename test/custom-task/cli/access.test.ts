@@ -56,7 +56,7 @@ describe('init', () => {
 
     expect(made).toMatchObject({
       code: 0,
-      notes: expect.stringContaining('RoleBinding payments/deploy-staging applied'),
+      notes: expect.stringMatching(/RoleBinding payments\/deploy-staging-[0-9a-f]{8} applied/),
     })
     expect(parse(made.out).kind).toBe('PipelineRun')
     expect(kube.objects.get(resources.tokenPolicies, { namespace, name: 'deploy-staging' })).toBeDefined()
@@ -87,6 +87,17 @@ describe('init', () => {
     expect(out).not.toMatch(/system:masters|other/)
   })
 
+  it('takes nothing from one account when another is let in', async () => {
+    const { cli } = await place()
+    await cli(...init, '--apply')
+    await cli('init', '-n', namespace, '--serviceaccount', 'other', ...wanted, '--apply')
+
+    const { out } = await cli('who-can', ...wanted, '-n', namespace)
+
+    expect(out).toContain('payments/deployer')
+    expect(out).toContain('payments/other')
+  })
+
   it.each([
     [['init', '-n', 'a'], /--serviceaccount is missing/],
     [['init', '-n', 'a', '--serviceaccount', 'b', '--audience', 'c', '--scope', 'x x'], /different scopes/],
@@ -106,6 +117,15 @@ describe('explain', () => {
 
     expect(out).toMatch(/DENY {3}rbac/)
     expect(out).toContain('resourceNames":["builtin:deploy:staging"]')
+    expect(code).toBe(3)
+  })
+
+  it('names the policy that is not there', async () => {
+    const { cli } = await place()
+
+    const { code, out } = await cli('explain', '--serviceaccount', 'deployer', '-n', namespace, '--policy', 'deploi')
+
+    expect(out).toContain('No policy of payments is named deploi')
     expect(code).toBe(3)
   })
 
