@@ -86,7 +86,8 @@ describe.runIf(ownRig)('the serving certificates', () => {
     const served = await servedCertificate()
 
     expect(served.verify(authority.publicKey)).toBe(true)
-    expect(served.subjectAltName).toBe(`DNS:${release}.${system}.svc, DNS:${release}-discovery.${system}.svc`)
+    const names = [release, `${release}-discovery`, `${release}-interceptor`]
+    expect(served.subjectAltName).toBe(names.map((name) => `DNS:${name}.${system}.svc`).join(', '))
   })
 
   test('are made anew when somebody empties the Secret, and served without a restart', async () => {
