@@ -49,7 +49,7 @@ export const init: Command = {
         const { kind, metadata } = object
         const options = { type: 'apply', fieldManager: 'tokenbroker-init' } as const
         await kube.patch(resourceOf(kind), metadata, object, options, signal).catch((cause: unknown) => {
-          throw explained(cause, kind)
+          throw explained(cause, object)
         })
         note(`${kind} ${metadata.namespace}/${metadata.name} applied`)
       }
@@ -137,7 +137,7 @@ function resourceOf(kind: string): Resource {
   return kind === 'Role' ? accessResources.roles.resource : accessResources.roleBindings.resource
 }
 
-function explained(cause: unknown, kind: string): unknown {
+function explained(cause: unknown, { kind, metadata: { name, namespace } }: Manifest): unknown {
   if (cause instanceof KubeUnreachable) return apiServerSilent(cause)
   if (!(cause instanceof KubeError)) return cause
   if (cause.status === 401 || cause.status === 403) {
@@ -145,5 +145,13 @@ function explained(cause: unknown, kind: string): unknown {
       cause,
     })
   }
-  return new CommandFailure(exitCodes.failed, `The API server does not take the ${kind} (${cause.reason}).`, { cause })
+  return new CommandFailure(exitCodes.failed, mendOf(cause.status, kind, name, namespace), { cause })
+}
+
+function mendOf(status: number, kind: string, name: string, namespace: string): string {
+  if (status === 404)
+    return `There is no namespace ${namespace}, or the product is not installed: kubectl create namespace ${namespace}; tokenbroker doctor.`
+  if (status === 409)
+    return `${kind} ${namespace}/${name} is there already, and somebody else wrote it otherwise: edit it, or take --policy-name.`
+  return `The API server does not take the ${kind}. Without --apply it is printed: kubectl create --dry-run=server -f - says why.`
 }

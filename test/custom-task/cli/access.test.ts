@@ -87,6 +87,17 @@ describe('init', () => {
     expect(out).not.toMatch(/system:masters|other/)
   })
 
+  it.each([
+    [404, /no namespace payments, or the product is not installed/],
+    [409, /TokenPolicy payments\/deploy-staging is there already.*--policy-name/],
+    [422, /does not take the TokenPolicy/],
+  ])('says what to do where the API server answers %d', async (status, mend) => {
+    const { kube, cli } = await place()
+    kube.faults.next({ verb: 'patch', resource: 'tokenpolicies' }, { kind: 'answer', status })
+
+    expect(await cli(...init, '--apply')).toMatchObject({ code: 1, notes: expect.stringMatching(mend) })
+  })
+
   it('takes nothing from one account when another is let in', async () => {
     const { cli } = await place()
     await cli(...init, '--apply')
