@@ -60,7 +60,9 @@ async function walkFrom(pod: Pod, kube: KubeClient, signal: AbortSignal): Promis
   if (!taskRun.status.podName && !hasTaskRunEnded(taskRun)) throw unsettled('the TaskRun names no pod yet')
   if (!isMadeBy(pod, taskRun)) return noRunAt(pod, 'task-run', 'it names another pod or ServiceAccount')
   const parent = controllerOf(taskRun.metadata)
-  if (parent === undefined && taskRun.metadata.ownerReferences.every(isNoRun)) return standalone(pod, taskRun)
+  if (parent === undefined && taskRun.metadata.ownerReferences.every(isNoRun)) {
+    return isOrphan(taskRun) ? walkedNowhere(deletedRun, podAddresses(pod)) : standalone(pod, taskRun)
+  }
   if (!isTekton(parent, 'PipelineRun')) return noRunAt(pod, 'task-run', 'something else than a PipelineRun owns it')
   const pipelineRun = parsePipelineRun(
     await read(kube, resources.pipelineRuns, { namespace, name: parent.name }, signal),
@@ -118,6 +120,14 @@ function isTekton(owner: Owner | undefined, kind: 'TaskRun' | 'PipelineRun'): ow
 /** Tekton is the controller of what it makes; a run that is only named as an owner made nothing. */
 function isNoRun({ apiVersion }: Owner): boolean {
   return !apiVersion.startsWith('tekton.dev/')
+}
+
+/**
+ * A child whose PipelineRun was deleted while its children were kept (`--cascade=orphan`): that run has ended, and what
+ * it was refused or gave back does not come back to its task. Admission keeps the label that Tekton gave it.
+ */
+function isOrphan({ metadata }: TaskRun): boolean {
+  return ['tekton.dev/pipelineRun', 'tekton.dev/pipelineRunUID'].some((key) => metadata.labels?.[key] !== undefined)
 }
 
 function isMadeBy(pod: Pod, taskRun: TaskRun): boolean {

@@ -13,7 +13,7 @@ export interface EventBook extends EventRegister {
   /**
    * Takes an event in, before its record is durable, so that of two equal ones at once one is refused.
    *
-   * @returns false for a body that came before
+   * @returns false for a body that came before, and for an id that another body of its trigger has
    */
   admit(arrival: Arrival): boolean
   /** @returns whether it is the first time that this body came again */
@@ -61,9 +61,11 @@ export function createEventBook({ clock, cluster, senders }: Options): EventBook
     if (event === undefined) return
     if (isYoung(event.receivedAt, eventLimits.bodyMs)) bodies.add({ ...event, eventId: event.id }, event.receivedAt)
     if (!isYoung(event.receivedAt, eventLimits.eventMs)) return
+    const key = eventKey(event.id, placeOf(event.trigger))
+    if (events.has(key)) return
     const [oldest] = events.size >= eventLimits.events ? events.keys() : []
     if (oldest !== undefined) events.delete(oldest)
-    events.set(eventKey(event.id, placeOf(event.trigger)), { event, runUid: undefined })
+    events.set(key, { event, runUid: undefined })
   }
 
   /** A run that was recorded with an event has it, also after a restart. */
@@ -87,7 +89,9 @@ export function createEventBook({ clock, cluster, senders }: Options): EventBook
       if (record.type === 'dev.tokenbroker.event.registered.v1') register(record)
       else bind(record)
     },
-    admit: (arrival: Arrival) => bodies.add(arrival, clock()),
+    // An EventListener makes an id for each request: one that comes with another body is not from there.
+    admit: (arrival: Arrival) =>
+      !events.has(eventKey(arrival.eventId, placeOf(arrival.trigger))) && bodies.add(arrival, clock()),
     noteReplay: (arrival: Arrival) => bodies.noteReplay(arrival),
     forget: (arrival: Arrival) => bodies.remove(arrival),
     claim(eventId: string, run: RunOfEvent) {

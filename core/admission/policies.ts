@@ -4,6 +4,7 @@ import { initiator } from './policies/initiator.ts'
 import { podAccess } from './policies/pod-access.ts'
 import { podImages } from './policies/pod-images.ts'
 import { provenance } from './policies/provenance.ts'
+import { resolutionRequests } from './policies/resolution-requests.ts'
 import { runStatus } from './policies/run-status.ts'
 import { taskRunSpecs } from './policies/task-run-specs.ts'
 import { tokenAudience } from './policies/token-audience.ts'
@@ -24,6 +25,7 @@ export function admissionPolicies(parties: AdmissionParties): readonly Admission
     tokenAudience(parties),
     triggerLabels(parties),
     podAccess(parties),
+    resolutionRequests(parties),
     initiator(parties),
     brokerObjects(parties),
   ]

@@ -6,7 +6,11 @@ const source = z.strictObject({
     .string()
     .min(1)
     .max(512)
-    .describe('Where the text comes from, as Tekton records it, such as git+https://github.com/acme/pipelines.git.'),
+    // A query may hold a credential, so the broker shows none of a source; two that differ in it alone would be one.
+    .regex(/^[^?#]+$/, 'expected a URI without query and fragment')
+    .describe(
+      'Where the text comes from, as Tekton records it, such as git+https://github.com/acme/pipelines.git. Without query and fragment.',
+    ),
   revisions: z
     .array(z.string().min(1).max(256))
     .min(1)

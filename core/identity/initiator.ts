@@ -34,7 +34,8 @@ export function formatInitiator({ username, uid }: RequestUser): string | undefi
 /** @returns undefined where there is no stamp, or what stands there is none of ours: the initiator is unknown */
 export function parseInitiator(annotation: string | undefined): StampedInitiator | undefined {
   const { data } = stamp.safeParse(parsed(annotation))
-  if (data === undefined) return undefined
+  // Word for word as it is written: a name with quotation marks in it could else close its own and go on with another.
+  if (data === undefined || JSON.stringify({ username: data.username, uid: data.uid }) !== annotation) return undefined
   return { username: data.username, uid: data.uid || undefined, kind: kindOf(data.username) }
 }
 

@@ -1,13 +1,13 @@
 import type { PipelineRun } from './pipeline-run.ts'
 import { findSource, localText, type SourceFinding } from './source.ts'
 import { normalSourceUri } from './source-uri.ts'
-import { substituteFor } from './substitution.ts'
+import { substituteForReference } from './substitution.ts'
 import type { TaskRun } from './task-run.ts'
 
 /** Where the text of a run's pipeline came from. */
 export function pipelineSource(run: PipelineRun): SourceFinding {
   const { resolver, params } = run.spec.pipelineRef ?? { resolver: undefined, params: [] }
-  const substitute = substituteFor(run, { retries: undefined })
+  const substitute = substituteForReference(run)
   const replaced = params.map(({ name, value }) => ({ name, value: substitute(value) }))
   return findSource({ resolver, params: replaced }, run.status.provenance)
 }

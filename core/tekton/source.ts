@@ -28,7 +28,7 @@ const maxRevision = 256
  * for. The revision is the one that was asked for, as the record of what was fetched knows commits only.
  *
  * With a server of its own (`serverURL`) a run has that server say where a repository lives, so its answer counts for
- * that host only.
+ * that host only, and only where it is the host itself that answers.
  *
  * @param params of the reference, substituted
  */
@@ -44,6 +44,9 @@ export function findSource({ resolver, params }: Reference, found: Provenance): 
   if (server && hostOfUri(server) !== hostOfUri(shown)) {
     return unknown('the run names a server of its own, which says that it is of another host')
   }
+  if (server && !isWholeHost(server)) {
+    return unknown('the run names a path of a server, below which anybody may have put files')
+  }
   const url = asked.get('url')
   if (url && shown.startsWith('git+') && normalSourceUri(`git+${url}`) !== normalSourceUri(uri)) {
     return unknown('another repository was fetched than the run asked for')
@@ -54,6 +57,11 @@ export function findSource({ resolver, params }: Reference, found: Provenance): 
     return unknown('another commit was fetched than the run asked for')
   }
   return { kind: 'found', source: { uri: shown, digest: commit, entryPoint: entryPoint || undefined, revision } }
+}
+
+/** Hosts serve files of everybody (raw files, releases): below such a path they would answer what its owner wants. */
+function isWholeHost(server: string): boolean {
+  return /^https:\/\/[^/?#@]+\/?(?:api\/v[0-9]+\/?)?$/i.test(server.trim())
 }
 
 function unknown(why: string): SourceFinding {

@@ -5,6 +5,8 @@ import type { PipelineTask } from './pipeline-spec.ts'
 /** Replaces `$(params.…)` and `$(context.…)` in one value the way Tekton does. */
 export type Substitute = (value: ParamValue) => ParamValue
 
+type Context = readonly [path: string, text: string]
+
 interface Known {
   readonly texts: ReadonlyMap<string, string>
   readonly arrays: ReadonlyMap<string, readonly string[]>
@@ -19,7 +21,30 @@ const wholeVariable = /^\$\(([^()$]+)\)$/
  * (immutable) spec. `$(tasks.…)` stays: results are not known before they are used.
  */
 export function substituteFor(run: PipelineRun, task: Pick<PipelineTask, 'retries'>): Substitute {
-  const known = knownValues(run, task)
+  const defaults = (run.status.pipelineSpec?.params ?? []).flatMap((param): readonly Param[] =>
+    param.default === undefined ? [] : [{ name: param.name, value: param.default }],
+  )
+  return substituteKnown(
+    [...defaults, ...run.spec.params],
+    [
+      ...runContexts(run),
+      ['context.pipeline.name', run.metadata.labels?.['tekton.dev/pipeline'] ?? ''],
+      ['context.pipelineTask.retries', String(task.retries ?? 0)],
+    ],
+  )
+}
+
+/**
+ * Replaces what Tekton replaces in the params of `pipelineRef`, which is less: the Pipeline is not fetched yet, so its
+ * defaults are not known, and neither is its name. Whatever else says `$(…)` Tekton hands to the resolver as it stands,
+ * and Git takes such a text for the name of a branch.
+ */
+export function substituteForReference(run: PipelineRun): Substitute {
+  return substituteKnown(run.spec.params, [...runContexts(run), ['context.pipeline.name', '']])
+}
+
+function substituteKnown(params: readonly Param[], contexts: readonly Context[]): Substitute {
+  const known = knownValues(params, contexts)
   return (value) => {
     if (typeof value === 'string') return wholeArray(value, known) ?? inText(value, known)
     if (isList(value)) return value.flatMap((one) => wholeArray(one, known) ?? [inText(one, known)])
@@ -27,20 +52,18 @@ export function substituteFor(run: PipelineRun, task: Pick<PipelineTask, 'retrie
   }
 }
 
-function knownValues(run: PipelineRun, task: Pick<PipelineTask, 'retries'>): Known {
-  const defaults = (run.status.pipelineSpec?.params ?? []).flatMap((param): readonly Param[] =>
-    param.default === undefined ? [] : [{ name: param.name, value: param.default }],
-  )
-  const params = [...defaults, ...run.spec.params].flatMap(({ name, value }) =>
+function runContexts({ metadata }: PipelineRun): readonly Context[] {
+  return [
+    ['context.pipelineRun.name', metadata.name],
+    ['context.pipelineRun.namespace', metadata.namespace],
+    ['context.pipelineRun.uid', metadata.uid],
+  ]
+}
+
+function knownValues(given: readonly Param[], contexts: readonly Context[]): Known {
+  const params = given.flatMap(({ name, value }) =>
     [`params.${name}`, `params["${name}"]`, `params['${name}']`].map((path) => ({ path, value })),
   )
-  const contexts: readonly (readonly [string, string])[] = [
-    ['context.pipelineRun.name', run.metadata.name],
-    ['context.pipelineRun.namespace', run.metadata.namespace],
-    ['context.pipelineRun.uid', run.metadata.uid],
-    ['context.pipeline.name', run.metadata.labels?.['tekton.dev/pipeline'] ?? ''],
-    ['context.pipelineTask.retries', String(task.retries ?? 0)],
-  ]
   return {
     texts: new Map([...contexts, ...params.flatMap(textEntries)]),
     arrays: new Map(params.flatMap(({ path, value }) => (isList(value) ? [[`${path}[*]`, value] as const] : []))),

@@ -198,6 +198,27 @@ describe('somebody with the role edit', () => {
     expect(await patch(run, { metadata: { labels } })).toMatch(byPolicy('trigger-labels'))
   })
 
+  test('says so neither by the labels of a Pipeline, which Tekton copies onto the run', async () => {
+    const client = await kube()
+    const labels = { 'triggers.tekton.dev/trigger': 'push', 'triggers.tekton.dev/triggers-eventid': randomUUID() }
+    const { spec, ...rest } = workingRun()
+    const metadata = { name: 'labelled', namespace, labels }
+    await client.create({ apiVersion: 'tekton.dev/v1', kind: 'Pipeline', metadata, spec: spec.pipelineSpec }, editor)
+    const pipelineRef = { name: 'labelled' }
+    const made = await client.create({ ...rest, spec: { ...spec, pipelineSpec: undefined, pipelineRef } }, editor)
+    const fieldSelector = `involvedObject.name=${made.metadata.name}`
+    await waitFor('Tekton is told why not', async (report) => {
+      const events = await client.list(`/api/v1/namespaces/${namespace}/events`, { fieldSelector })
+      const messages = events.map(({ message }) => String(message))
+      report(messages.join('\n'))
+      return messages.some((message) => message.includes('only EventListeners write the labels')) || undefined
+    })
+
+    const now = await client.get(await client.pathOf(made))
+    expect(Object.keys(now.metadata.labels ?? {}).filter((key) => key.startsWith('triggers.'))).toEqual([])
+    await client.delete(await client.pathOf(made))
+  })
+
   test('mints no token for the broker in the name of a pod, and any other as before', async () => {
     expect(await refusal(mintToken(pod, issuerUrl, editor))).toMatch(byPolicy('token-audience'))
     expect(await refusal(mintToken(pod, 'https://other.example.com', {}))).toBe('')
@@ -246,6 +267,30 @@ test('a cluster administrator, too, writes neither the status of runs nor what t
   expect(await status(run, { childReferences: [] })).toMatch(byPolicy('run-status'))
   expect(await status(customRun, { results: [] })).toMatch(byPolicy('custom-runs'))
   expect(await status(policy, { observedGeneration: 7 })).toMatch(byPolicy('broker-objects'))
+})
+
+test('whoever has the token of our controller changes no CustomRun of another kind', async () => {
+  const client = await kube()
+  const { spec, ...rest } = plantedCustomRun({ name: 'foreign' })
+  const customRef = { apiVersion: 'example.com/v1', kind: 'Loop', name: 'x' }
+  const foreign = await client.create({ ...rest, spec: { ...spec, customRef } })
+  const controller = { as: { username: `system:serviceaccount:${system}:${release}-controller` } }
+
+  expect(await patch(foreign, { spec: { serviceAccountName: 'deployer' } }, controller)).toMatch(
+    byPolicy('custom-runs'),
+  )
+  expect(await patch(customRun, { metadata: { finalizers: ['tokenbroker.dev/x'] } }, controller)).toBe('')
+})
+
+test('nor does one ask a resolver in the place of Tekton', async () => {
+  const request = {
+    apiVersion: 'resolution.tekton.dev/v1beta1',
+    kind: 'ResolutionRequest',
+    metadata: { name: 'planted', namespace, labels: { 'resolution.tekton.dev/type': 'git' } },
+    spec: { params: [{ name: 'url', value: 'https://git.example.com/evil.git' }] },
+  }
+
+  expect(await create(request, {})).toMatch(byPolicy('resolution-requests'))
 })
 
 test('the StatefulSets of Tekton, whose pods Kubernetes makes, go on', async () => {

@@ -109,6 +109,9 @@ describe.runIf(ownRig)('kill switch', () => {
     await waitFor('the account is refused', async () => (await ask()).status === 400)
 
     const path = `/api/v1/namespaces/${namespace}/serviceaccounts/deployer`
+    const bob = { as: { username: `system:serviceaccount:${namespace}:bob` } }
+    // Made anew it would be there without its suspension, and with all its rights.
+    await expect((await kube()).delete(path, bob)).rejects.toThrow(/a suspended ServiceAccount stays/)
     await (await kube()).patch(path, { metadata: { annotations: { 'tokenbroker.dev/suspended-by': null } } })
     await waitFor('the account gets tokens again', async () => (await ask()).status === 200)
   })

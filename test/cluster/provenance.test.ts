@@ -44,12 +44,16 @@ function tokenExchange(name: string): object {
 
 const embedded = pipeline('release', { taskSpec: { ...injected, steps: [hasToken] } })
 const namesLocalTask = pipeline('local', { taskRef: { kind: 'Task', name: 'build' } })
+/** Git lets a branch have this name. Its Pipeline says that the param is `main`. */
+const branch = '$(params.branch)'
+const saysMain = { ...embedded, spec: { ...embedded.spec, params: [{ name: 'branch', default: 'main' }] } }
 const repository: Repository = {
   url,
   files: {
     'main release.yaml': embedded,
     'refs/pull/7/head release.yaml': embedded,
     'main local.yaml': namesLocalTask,
+    [`${branch} release.yaml`]: saysMain,
   },
 }
 
@@ -135,6 +139,16 @@ describe.concurrent('a run of a Pipeline from a repository', () => {
     })
     const later = records.findLast(({ outcome }) => outcome === 'granted')
     expect(later?.run?.evidence).toContainEqual({ hop: 'peer-address', verdict: 'proved' })
+  })
+
+  test('is refused from a branch whose name becomes a trusted one by what the branch itself says', async (context) => {
+    const ended = await waitForRun(await start(context, runFrom(branch, 'release.yaml')))
+
+    expect(outcomeOf(ended)?.status).toBe('False')
+    const [refused, ...others] = await recordsOf(ended)
+    expect(others).toEqual([])
+    expect(refused).toMatchObject({ reason: 'run_source_not_allowed', run: { source: { uri } } })
+    expect(refused?.run?.source).not.toHaveProperty('revision')
   })
 
   test('is refused for another revision of the same file', async (context) => {

@@ -28,7 +28,10 @@ export function customRuns({ tektonControllers, controller }: AdmissionParties):
       },
     ],
     matchConditions: [
-      { name: 'is-ours', expression: `${isOurs('object')} || (oldObject != null && (${isOurs('oldObject')}))` },
+      {
+        name: 'is-ours-or-by-our-controller',
+        expression: `request.userInfo.username == ${controller} || ${isOurs('object')} || (oldObject != null && (${isOurs('oldObject')}))`,
+      },
     ],
     variables: [
       { name: 'isStatus', expression: "has(request.subResource) && request.subResource == 'status'" },
@@ -48,6 +51,10 @@ export function customRuns({ tektonControllers, controller }: AdmissionParties):
       {
         expression: `oldObject == null || (object.spec.all(key, ${mayChange} || (key in oldObject.spec && oldObject.spec[key] == object.spec[key])) && oldObject.spec.all(key, ${mayChange} || key in object.spec))`,
         message: 'the spec of a CustomRun of this kind stays as it is, but for status and statusMessage',
+      },
+      {
+        expression: `request.userInfo.username != ${controller} || (oldObject != null && (${isOurs('oldObject')}))`,
+        message: 'the controller of this kind changes no CustomRuns of other kinds, although RBAC would let it',
       },
       {
         expression: `!variables.isStatus || request.userInfo.username == ${controller}`,

@@ -4,6 +4,7 @@ import { serviceAccountUser } from '../../../core/identity/workload.ts'
 import { type KubeClient, KubeError, resources } from '../../../core/io/kube/api.ts'
 import { createKubeClient } from '../../../core/io/kube/client.ts'
 import { KubeUnreachable } from '../../../core/io/kube/failure.ts'
+import { accessMarks } from '../../../core/policy/access-marks.ts'
 import type { Facts, PolicyFacts, ScopeAccess } from '../../../core/policy/allowance.ts'
 import { askedScopes, candidatePolicies } from '../../../core/policy/candidates.ts'
 import { evaluate, type Judgement, judge } from '../../../core/policy/evaluate.ts'
@@ -162,6 +163,7 @@ async function gather(
   const wanted = [tokenPolicies, clusterTokenPolicies, clusterTokenProviders]
   const { objects, unseen } = await readObjects(kube, wanted, namespace, signal)
   const namespaceLabels = await labelsOf(namespace, kube, signal)
+  const isSuspended = await askSuspended({ namespace, name: account }, kube, signal)
   const access = policyObjects(objects)
   const request = { policy, audience, scopes: scope, requestedExpirySeconds: undefined }
   const candidates = candidatePolicies(access.policies(namespace, namespaceLabels), request).map(
@@ -172,17 +174,31 @@ async function gather(
       return { policy: one, provider: access.provider(provider), scopes, rbac: await Promise.all(rbac) }
     },
   )
-  const subject = { cluster: '-', namespace, namespaceLabels, serviceAccounts: [account] }
-  const run = { ...noRun, assurance }
-  return { facts: { subject, run, agent: undefined, request, candidates: await Promise.all(candidates) }, unseen }
+  const suspendedAccounts = isSuspended ? [account] : []
+  const subject = { cluster: '-', namespace, namespaceLabels, serviceAccounts: [account], suspendedAccounts }
+  const facts = { subject, run: { ...noRun, assurance }, agent: undefined, request }
+  const missing = isSuspended === undefined ? ['serviceaccounts'] : []
+  return { facts: { ...facts, candidates: await Promise.all(candidates) }, unseen: [...unseen, ...missing] }
+}
+
+/** @returns undefined where the person may not look */
+async function askSuspended(
+  ref: { readonly namespace: string; readonly name: string },
+  kube: KubeClient,
+  signal: AbortSignal,
+): Promise<boolean | undefined> {
+  const found = await kube.get(resources.serviceAccounts, ref, signal).catch(forbidden)
+  return found === 'forbidden' ? undefined : accessMarks(found?.metadata ?? {}).suspendedBy !== undefined
+}
+
+function forbidden(cause: unknown): 'forbidden' {
+  if (cause instanceof KubeError && cause.status === 403) return 'forbidden'
+  throw cause
 }
 
 async function labelsOf(name: string, kube: KubeClient, signal: AbortSignal) {
-  const found = await kube.get(resources.namespaces, { name }, signal).catch((cause: unknown) => {
-    if (cause instanceof KubeError && cause.status === 403) return undefined
-    throw cause
-  })
-  return found && (found.metadata.labels ?? {})
+  const found = await kube.get(resources.namespaces, { name }, signal).catch(forbidden)
+  return found === 'forbidden' ? undefined : found && (found.metadata.labels ?? {})
 }
 
 async function askRbac(

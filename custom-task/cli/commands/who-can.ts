@@ -104,7 +104,7 @@ function holders(objects: readonly object[], { audience, scope, namespace }: Que
             ...holder,
             namespace: place,
             policy: name,
-            mode: spec.suspend ? 'suspended' : spec.mode,
+            mode: spec.suspend || access.provider(spec.providerRef.name)?.spec.suspend ? 'suspended' : spec.mode,
           })),
       ),
   )

@@ -8,6 +8,7 @@ import { clusterIssuer } from './checks/cluster-issuer.ts'
 import { clusterKeys } from './checks/cluster-keys.ts'
 import { definitions } from './checks/definitions.ts'
 import { discovery } from './checks/discovery.ts'
+import { eventInterceptor } from './checks/event-interceptor.ts'
 import { installation } from './checks/installation.ts'
 import { leader } from './checks/leader.ts'
 import { pods } from './checks/pods.ts'
@@ -46,6 +47,7 @@ export const checks: readonly Check[] = [
   webhookAnswers,
   admissionPolicies,
   verifiedRuns,
+  eventInterceptor,
   providers,
   policies,
 ]

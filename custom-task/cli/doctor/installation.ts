@@ -16,6 +16,7 @@ export type Component = (typeof components)[number]
 const brokerSettings = z.object({
   name: z.string().default('tokenbroker'),
   issuer: z.string(),
+  interceptor: z.unknown().optional(),
   clusters: z
     .array(
       z.object({

@@ -165,6 +165,17 @@ describe('walkPod', () => {
       expect(await walk(pod)).toEqual(ended)
     })
 
+    it.each(['tekton.dev/pipelineRun', 'tekton.dev/pipelineRunUID'])(
+      'a run that was deleted without its TaskRuns, told by their label %s: none of them stands alone',
+      async (key) => {
+        const { pod } = createRun(world.kube, {
+          taskRun: { metadata: { ownerReferences: [], labels: { [key]: 'release-1' } } },
+        })
+
+        expect(await walk(pod)).toEqual(ended)
+      },
+    )
+
     it('a TaskRun that was made again under the same name', async () => {
       const name = `again-${randomUUID()}`
       const taskRun = createTaskRun(world.kube, name)

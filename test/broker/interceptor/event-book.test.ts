@@ -89,6 +89,18 @@ describe('claim', () => {
     expect(book.claim(eventId, run)).toBeDefined()
   })
 
+  it('keeps an id with its first body: whoever brings another, however well signed, changes no run', () => {
+    const { book } = setUp()
+    book.apply(registered())
+    book.claim(eventId, run)
+    const other = { bodyDigest: 'b'.repeat(64), fields: { ...event.fields, ref: 'refs/heads/evil' } }
+
+    expect(book.admit({ ...event, ...other, eventId })).toBe(false)
+    book.apply(registered(other))
+    expect(book.claim(eventId, { ...run, uid: 'run-2' })).toBeUndefined()
+    expect(book.claim(eventId, run)).toMatchObject({ bodyDigest: event.bodyDigest, fields: event.fields })
+  })
+
   it('knows after a restart which run has it, from the records of what that run was given', () => {
     const { book } = setUp()
     for (const record of [registered(), grantedTo('run-1'), grantedTo('run-2')]) book.apply(record)

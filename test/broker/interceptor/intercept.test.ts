@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
@@ -151,7 +152,7 @@ describe('intercept', () => {
     const second = 'another secret of the sender'
     const send = (body: string, key?: string) => {
       now += 10_000
-      return github.intercept(github.signed('push', body, key), { eventId: otherId })
+      return github.intercept(github.signed('push', body, key), { eventId: randomUUID() })
     }
     await writeFile(join(github.secretDirectory, 'next'), second)
     expect(await send(pushBody({ a: 1 }), second)).toMatchObject({ kind: 'registered' })

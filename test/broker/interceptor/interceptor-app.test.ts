@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createInterceptorApp } from '../../../broker/interceptor/interceptor-app.ts'
 import { maxEventBody } from '../../../broker/interceptor/interceptor-request.ts'
@@ -67,7 +68,7 @@ describe('POST /intercept', () => {
 
   it('verifies the bytes that JSON escapes, as Go writes them', async () => {
     const body = pushBody({ message: '<a href="x">&\u2028é💥</a>' })
-    const text = JSON.stringify(interceptorRequest(github.signed('push', body)))
+    const text = JSON.stringify(interceptorRequest(github.signed('push', body), { eventId: randomUUID() }))
       .replaceAll('<', '\\u003c')
       .replaceAll('&', '\\u0026')
 

@@ -106,8 +106,8 @@ export class Kube {
     return this.call<T>('PATCH', path, body, { contentType: 'application/merge-patch+json', ...options })
   }
 
-  async delete(path: string): Promise<void> {
-    await this.call('DELETE', path, undefined)
+  async delete(path: string, options?: CallOptions): Promise<void> {
+    await this.call('DELETE', path, undefined, options)
   }
 
   /** Creates an object at the place its kind and namespace say; `generateName` works. */

@@ -64,6 +64,11 @@ describe('parseInitiator', () => {
     '{"username":1,"uid":""}',
     '{"username":"alice","uid":null}',
     '{"username":"alice","uid":"","kind":"person"}',
+    // What admission would compare with for a user of the name `alice","uid":"`.
+    '{"username":"alice","uid":"","uid":""}',
+    '{"uid":"","username":"alice"}',
+    '{"username": "alice","uid":""}',
+    '{"username":"\\u0061lice","uid":""}',
   ])('takes %j for no stamp', (text) => {
     expect(parseInitiator(text)).toBeUndefined()
   })

@@ -32,6 +32,21 @@ describe('pipelineSource', () => {
   })
 
   it.each([
+    ['a param that only the fetched pipeline has a default for', '$(params.branch)'],
+    ['the name of the Pipeline, which is none yet', 'ma$(context.pipeline.name)'],
+    ['a count of retries, which no reference has', '$(context.pipelineTask.retries)'],
+  ])('knows no revision by %s: Git may have a branch of just that name', (_what, revision) => {
+    const metadata = { labels: { 'tekton.dev/pipeline': 'in' } }
+    const status = {
+      pipelineSpec: { tasks: [], params: [{ name: 'branch', default: 'main' }] },
+      provenance: { refSource },
+    }
+    const run = present(parsePipelineRun(pipelineRunObject({ metadata, spec: { pipelineRef: ref(revision) }, status })))
+
+    expect(['main', '0']).not.toContain(pipelineSource(run).source?.revision)
+  })
+
+  it.each([
     ['a Pipeline of the cluster', { pipelineRef: { name: 'release' } }],
     ['an embedded pipeline', { pipelineRef: undefined, pipelineSpec: {} }],
   ])('is none for %s, whatever the status says', (_what, spec) => {

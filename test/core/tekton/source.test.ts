@@ -84,10 +84,24 @@ describe('findSource', () => {
     expect(found.source).toBeUndefined()
   })
 
-  it('takes the word of a server for its own host', () => {
-    const params = { org: 'acme', repo: 'pipelines', serverURL: 'https://GitHub.com/', revision: 'main' }
+  it.each(['https://GitHub.com/', 'https://github.com', 'https://github.com/api/v3', 'https://github.com/api/v4/'])(
+    'takes the word of the server %s for its own host',
+    (serverURL) => {
+      const params = { org: 'acme', repo: 'pipelines', serverURL, revision: 'main' }
 
-    expect(find(params).source?.uri).toBe(fetched.uri)
+      expect(find(params).source?.uri).toBe(fetched.uri)
+    },
+  )
+
+  it.each([
+    'https://github.com/evil/files/raw/main',
+    'https://github.com/login?return_to=',
+    'https://github.com/api/v3/../../evil',
+    'http://github.com',
+  ])('does not take the word of what %s serves', (serverURL) => {
+    const params = { org: 'acme', repo: 'pipelines', scmType: 'gitlab', serverURL, revision: 'main' }
+
+    expect(find(params).kind).toBe('unknown')
   })
 
   it('does not read a value of another type as text', () => {

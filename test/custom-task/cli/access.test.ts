@@ -140,6 +140,21 @@ describe('explain', () => {
     expect(code).toBe(3)
   })
 
+  it('says that a person suspended the account, and who-can that the provider is suspended', async () => {
+    const { kube, cli } = await place()
+    await cli(...init, '--apply')
+    const annotations = { 'tokenbroker.dev/suspended-by': 'alice' }
+    const labels = { 'tokenbroker.dev/revoked': 'true' }
+    const metadata = { name: 'deployer', namespace, annotations, labels }
+    kube.objects.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata })
+
+    const asked = await cli('explain', '--serviceaccount', 'deployer', '-n', namespace, '--policy', 'deploy-staging')
+    expect(asked).toMatchObject({ code: 3, out: expect.stringMatching(/DENY {3}access-revoked/) })
+
+    kube.objects.patch(resources.clusterTokenProviders, { name: 'builtin' }, { spec: { suspend: true } })
+    expect((await cli('who-can', ...wanted, '-n', namespace)).out).toMatch(/deployer .* suspended /)
+  })
+
   it('says what the person may not see, and which right is missing', async () => {
     const { cli } = await place([])
 

@@ -34,5 +34,8 @@ async function expectedNames(site: Site): Promise<readonly string[]> {
   const ofProvenance = clusters.flatMap(({ admission }) =>
     admission === undefined ? [] : policyNames.map((policy) => `${admission.release}-${policy}`),
   )
-  return [`${name}-run-revocation`, ...(secretDelivery ? [`${name}-secrets`] : []), ...ofProvenance]
+  const ofPeople = ['run-revocation', 'access-revocation', 'suspended-accounts', 'approvals'].map(
+    (end) => `${name}-${end}`,
+  )
+  return [...ofPeople, ...(secretDelivery ? [`${name}-secrets`] : []), ...ofProvenance]
 }

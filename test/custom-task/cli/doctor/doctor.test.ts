@@ -43,8 +43,49 @@ type Row = readonly [what: string, breaks: Break, check: string, status: 'warn' 
 
 const crd = 'tokenpolicies.tokenbroker.dev'
 
+const events = { name: 'tokenbroker-events' }
+
 /** One thing wrong at a time: which line says so. */
 const table: readonly Row[] = [
+  [
+    'the ClusterInterceptor is deleted',
+    (s) => remove(s, resources.clusterInterceptors, events),
+    'event interceptor',
+    'fail',
+    /no ClusterInterceptor tokenbroker-events/,
+  ],
+  [
+    'the ClusterInterceptor has its label and no authorities',
+    (s) => s.kube.objects.patch(resources.clusterInterceptors, events, { spec: { clientConfig: { caBundle: null } } }),
+    'event interceptor',
+    'fail',
+    /no EventListener starts/,
+  ],
+  [
+    'the authorities of the ClusterInterceptor have ended',
+    (s) =>
+      s.kube.objects.patch(resources.clusterInterceptors, events, {
+        spec: { clientConfig: { caBundle: authority(past) } },
+      }),
+    'event interceptor',
+    'fail',
+    /no valid caBundle/,
+  ],
+  [
+    'the ClusterInterceptor has no label',
+    (s) =>
+      s.kube.objects.patch(resources.clusterInterceptors, events, { metadata: { labels: { 'server/type': null } } }),
+    'event interceptor',
+    'fail',
+    /no event arrives/,
+  ],
+  [
+    'the policy of suspended accounts is deleted',
+    (s) => remove(s, looked.admissionPolicies, { name: 'tokenbroker-suspended-accounts' }),
+    'admission policies',
+    'fail',
+    /suspended-accounts is missing/,
+  ],
   [
     'a CRD is deleted',
     (s) => remove(s, looked.definitions, { name: crd }),
@@ -391,7 +432,7 @@ describe('tokenbroker doctor', () => {
 
     const { code, out } = await doctor()
 
-    expect(out).toMatch(/^23 ok, 0 to look at, 0 wrong\.$/m)
+    expect(out).toMatch(/^24 ok, 0 to look at, 0 wrong\.$/m)
     expect(code).toBe(0)
     expect(
       out

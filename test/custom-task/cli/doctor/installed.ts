@@ -83,6 +83,8 @@ const labels = (component: string) => ({
   'app.kubernetes.io/version': version,
 })
 
+const ofPeople = ['run-revocation', 'access-revocation', 'suspended-accounts', 'approvals']
+
 function createObjects(kube: FakeKube): void {
   const now = Date.now()
   const lifetime = { notBefore: new Date(now - 3_600_000), notAfter: new Date(now + 86_400_000) }
@@ -122,6 +124,7 @@ function createObjects(kube: FakeKube): void {
     name: 'tokenbroker',
     issuer,
     clusters: [{ name: 'main', issuer: kube.url, admission: { release: 'tokenbroker' } }],
+    interceptor: { senders: [] },
   })
   config('controller', { secretDelivery: true })
   config('webhook', { broker: { url: 'https://tokenbroker.tokenbroker-system.svc', audience: issuer } })
@@ -181,7 +184,13 @@ function createObjects(kube: FakeKube): void {
       excludedNamespaces: ['kube-system', system],
     }),
   )
-  for (const policyName of ['run-revocation', 'secrets', ...policyNames].map((end) => `tokenbroker-${end}`)) {
+  create({
+    apiVersion: 'triggers.tekton.dev/v1alpha1',
+    kind: 'ClusterInterceptor',
+    metadata: { name: 'tokenbroker-events', labels: { ...labels('broker'), 'server/type': 'https' } },
+    spec: { clientConfig: { caBundle: Buffer.from(bundle).toString('base64') } },
+  })
+  for (const policyName of [...ofPeople, 'secrets', ...policyNames].map((end) => `tokenbroker-${end}`)) {
     const shared = {
       apiVersion: 'admissionregistration.k8s.io/v1',
       metadata: { name: policyName, labels: labels('admission') },
