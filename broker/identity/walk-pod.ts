@@ -54,6 +54,7 @@ export async function walkPod(workload: WorkloadClaims, kube: KubeClient, signal
 async function walkFrom(pod: Pod, kube: KubeClient, signal: AbortSignal): Promise<Walked> {
   const { namespace } = pod.metadata
   const owner = controllerOf(pod.metadata)
+  if (owner === undefined && isOrphan(pod, 'tekton.dev/taskRun')) return walkedNowhere(deletedRun, podAddresses(pod))
   if (!isTekton(owner, 'TaskRun')) return noRunAt(pod, 'pod', 'no TaskRun owns it')
   const taskRun = parseTaskRun(await read(kube, resources.taskRuns, { namespace, name: owner.name }, signal))
   if (taskRun?.metadata.uid !== owner.uid) return walkedNowhere(deletedRun, podAddresses(pod))
@@ -61,7 +62,9 @@ async function walkFrom(pod: Pod, kube: KubeClient, signal: AbortSignal): Promis
   if (!isMadeBy(pod, taskRun)) return noRunAt(pod, 'task-run', 'it names another pod or ServiceAccount')
   const parent = controllerOf(taskRun.metadata)
   if (parent === undefined && taskRun.metadata.ownerReferences.every(isNoRun)) {
-    return isOrphan(taskRun) ? walkedNowhere(deletedRun, podAddresses(pod)) : standalone(pod, taskRun)
+    return isOrphan(taskRun, 'tekton.dev/pipelineRun')
+      ? walkedNowhere(deletedRun, podAddresses(pod))
+      : standalone(pod, taskRun)
   }
   if (!isTekton(parent, 'PipelineRun')) return noRunAt(pod, 'task-run', 'something else than a PipelineRun owns it')
   const pipelineRun = parsePipelineRun(
@@ -123,11 +126,11 @@ function isNoRun({ apiVersion }: Owner): boolean {
 }
 
 /**
- * A child whose PipelineRun was deleted while its children were kept (`--cascade=orphan`): that run has ended, and what
- * it was refused or gave back does not come back to its task. Admission keeps the label that Tekton gave it.
+ * A child whose parent was deleted while its children were kept (`--cascade=orphan`): that run has ended, and what was
+ * withdrawn from it does not come back to its task. Admission keeps the labels that Tekton gave it, and they only restrict.
  */
-function isOrphan({ metadata }: TaskRun): boolean {
-  return ['tekton.dev/pipelineRun', 'tekton.dev/pipelineRunUID'].some((key) => metadata.labels?.[key] !== undefined)
+function isOrphan({ metadata: { labels } }: Pod | TaskRun, label: string): boolean {
+  return labels?.[label] !== undefined || labels?.[`${label}UID`] !== undefined
 }
 
 function isMadeBy(pod: Pod, taskRun: TaskRun): boolean {

@@ -176,6 +176,14 @@ describe('walkPod', () => {
       },
     )
 
+    it('a TaskRun that was deleted without its pod: it is no pod of its own, and its labels give it no run', async () => {
+      const { taskRun } = createRun(world.kube)
+      const labels = { 'tekton.dev/taskRun': taskRun.metadata.name }
+      const pod = createPod(world.kube, `orphan-${randomUUID()}`, { metadata: { labels } })
+
+      expect(await walk(pod)).toEqual(ended)
+    })
+
     it('a TaskRun that was made again under the same name', async () => {
       const name = `again-${randomUUID()}`
       const taskRun = createTaskRun(world.kube, name)
@@ -197,10 +205,9 @@ describe('walkPod', () => {
 
   describe('believes no', () => {
     it('labels', async () => {
-      const { pipelineRun, taskRun } = createRun(world.kube)
+      const { pipelineRun } = createRun(world.kube)
       const labels = {
         'tekton.dev/pipelineRun': pipelineRun.metadata.name,
-        'tekton.dev/taskRun': taskRun.metadata.name,
         'tekton.dev/pipelineTask': 'deploy',
       }
       const pod = createPod(world.kube, `forged-${randomUUID()}`, { metadata: { labels } })
