@@ -7,7 +7,7 @@ const source = z.strictObject({
     .min(1)
     .max(512)
     // A query may hold a credential, so the broker shows none of a source; two that differ in it alone would be one.
-    .regex(/^[^?#]+$/, 'expected a URI without query and fragment')
+    .regex(/^[^?#\s]+$/, 'expected a URI without query, fragment and spaces')
     .describe(
       'Where the text comes from, as Tekton records it, such as git+https://github.com/acme/pipelines.git. Without query and fragment.',
     ),
