@@ -2,9 +2,10 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { apply, createNamespace, kube } from './harness/cluster.ts'
+import { apply, createNamespace, facts, kube } from './harness/cluster.ts'
 import type { KubeObject } from './harness/kube.ts'
 import { kubectl } from './harness/kubectl.ts'
+import { startNode } from './harness/process.ts'
 import { waitFor } from './harness/wait.ts'
 import { type BrokerAnswer, type BrokerApi, connectBroker, exchangeForm, podToken } from './product/broker-api.ts'
 import { generateAccess, subsetsOf } from './product/generated-access.ts'
@@ -13,6 +14,7 @@ import { target } from './product/names.ts'
 import { builtinProvider } from './product/payments.ts'
 
 const apiVersion = 'tokenbroker.dev/v1alpha1'
+const cli = join(import.meta.dirname, '../../custom-task/cli/main.ts')
 const paused = provider('paused', { suspend: true })
 let namespace: string
 let broker: BrokerApi
@@ -132,9 +134,10 @@ describe('docs/guides/policies.md', () => {
   })
 })
 
-describe('kubectl auth can-i and the broker', () => {
+describe('kubectl auth can-i, who-can and the broker', () => {
   test('say the same of generated roles, bindings and requests', async () => {
     const accounts = ['ann', 'ben', 'cat', 'dan']
+    const groups = ['system:authenticated', 'system:serviceaccounts', `system:serviceaccounts:${namespace}`]
     const scopes = ['repo:a', 'repo:b', 'repo:c', 'repo:d']
     await apply([
       provider('generated', { scopes: ['repo:*'] }),
@@ -157,6 +160,13 @@ describe('kubectl auth can-i and the broker', () => {
     const counts = [true, false].map((is) => answers.filter(([, yes]) => yes === is).length)
     // One-sided roles would show nothing.
     expect(Math.min(...counts)).toBeGreaterThan(3)
+
+    const listed = await Promise.all(scopes.map(whoCan))
+    const held = pairs.map(([name, scope]) => {
+      const holders = listed[scopes.indexOf(scope)] ?? []
+      return [`${name} ${scope}`, [`${namespace}/${name}`, ...groups].some((one) => holders.includes(one))] as const
+    })
+    expect(held).toEqual(answers)
 
     const requests = accounts.flatMap((name) => subsetsOf(scopes).map((asked) => ({ name, asked })))
     const told = await Promise.all(
@@ -245,6 +255,15 @@ function clusterPolicy(name: string, spec: object = {}): KubeObject {
 
 function account(name: string): KubeObject {
   return { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } }
+}
+
+/** Names of those who hold a scope of the policy `generated`. */
+async function whoCan(scope: string, at: number): Promise<readonly string[]> {
+  const what = ['--audience', target, '--scope', scope, '-n', namespace, '-o', 'json']
+  const command = startNode(`who-can-${at}`, cli, ['who-can', ...what, '--kubeconfig', facts().kubeconfig])
+  expect(await command.exited).toBe(0)
+  const { holders } = JSON.parse(command.output()) as { holders: readonly { name: string; policy: string }[] }
+  return holders.filter(({ policy }) => policy === 'generated').map(({ name }) => name)
 }
 
 /** A pod that no node takes: it exists, which is what a token is bound to. */
