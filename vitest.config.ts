@@ -1,12 +1,27 @@
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { defineConfig } from 'vitest/config'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** What tests start as processes of their own is compiled once and not a hundred times. */
 const env = { NODE_COMPILE_CACHE: join(import.meta.dirname, 'node_modules/.cache/compile') }
 
+/**
+ * Tests that start processes take the longest. Vitest knows that from the run before; where there was none, it goes by
+ * the size of files, and the last minute belongs to one worker.
+ */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files)
+    const isLong = ({ moduleId, project }: TestSpecification): boolean =>
+      project.name === 'fast' && /\/(?:process|process\/\w+|sidecar\/main|doctor\/doctor)\.test\.ts$/.test(moduleId)
+    return [...sorted.filter(isLong), ...sorted.filter((file) => !isLong(file))]
+  }
+}
+
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       {
         test: {
