@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { apply, facts, kube } from './harness/cluster.ts'
-import { KubeError, type KubeObject } from './harness/kube.ts'
+import { type CallOptions, KubeError, type KubeObject } from './harness/kube.ts'
 import { explainOnFailure, outcomeOf, waitForRun } from './harness/pods.ts'
 import { waitFor } from './harness/wait.ts'
+import { verifyNamespace } from './product/admission.ts'
 import { journalRecords } from './product/audit.ts'
 import { crash } from './product/crash.ts'
 import { installProduct, type Product } from './product/install.ts'
@@ -43,12 +44,12 @@ function policy(name: string, expiresAfter: string, approval: object = {}): Kube
 }
 
 /** A gate that asks people, and a task behind it. */
-async function start(name = 'asked'): Promise<KubeObject> {
+async function start(name = 'asked', options: CallOptions = {}): Promise<KubeObject> {
   const steps = [
     { name: 'work', image: facts().images.busybox, script: '#!/bin/sh\ntest -s $TOKENBROKER_TOKEN_FILE\n' },
   ]
   const token = { name: 'token', taskRef: { apiVersion: 'tokenbroker.dev/v1alpha1', kind: 'TokenExchange', name } }
-  return await (await kube()).create({
+  const run = {
     apiVersion: 'tekton.dev/v1',
     kind: 'PipelineRun',
     metadata: { generateName: 'release-', namespace },
@@ -56,7 +57,8 @@ async function start(name = 'asked'): Promise<KubeObject> {
       pipelineSpec: { tasks: [token, { name: 'deploy', runAfter: ['token'], taskSpec: { steps } }] },
       taskRunTemplate: { serviceAccountName: 'deployer' },
     },
-  })
+  }
+  return await (await kube()).create(run, options)
 }
 
 async function gateOf(run: KubeObject, reason: string): Promise<KubeObject> {
@@ -227,6 +229,37 @@ describe('the API server refuses', () => {
 
     await expect(client.create(planted)).rejects.toThrow(KubeError)
     await expect(client.patch(`${await client.pathOf(approval)}/status`, { status })).rejects.toThrow(/only the broker/)
+  })
+})
+
+describe('a run of which it is proved that a person started it', () => {
+  test('takes one yes, of anybody of the group but that person', async (context) => {
+    explainOnFailure(namespace, context)
+    const apiGroup = 'rbac.authorization.k8s.io'
+    await apply([
+      {
+        apiVersion: `${apiGroup}/v1`,
+        kind: 'RoleBinding',
+        metadata: { name: 'editors', namespace },
+        roleRef: { apiGroup, kind: 'ClusterRole', name: 'edit' },
+        subjects: [{ apiGroup, kind: 'User', name: alice.name }],
+      },
+      policy('proved', '30m', { required: 1 }),
+    ])
+    await verifyNamespace(namespace)
+    const run = await start('proved', { as: { username: alice.name, groups: alice.groups } })
+    const question = await questionAbout(run)
+    expect(question.spec.request.initiator).toEqual({ username: alice.name })
+    expect(question.spec.requirements).toEqual([{ groups: [managers], required: 1 }])
+
+    const own = await decide(question, alice)
+    expect(own).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/nobody decides about a run that they started/),
+    })
+    expect(await decide(question, bob)).toMatchObject({ code: 0 })
+
+    await gateOf(run, 'Authorized')
   })
 })
 

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { apply, facts, kube } from './harness/cluster.ts'
 import { type KubeObject, readObjects } from './harness/kube.ts'
+import { kubectl } from './harness/kubectl.ts'
 import { explainOnFailure, outcomeOf, podLogs, waitForPod, waitForRun, waitForSuccess } from './harness/pods.ts'
 import { waitFor } from './harness/wait.ts'
 import { type DeployApi, startDeployApi } from './product/deploy-api.ts'
@@ -11,6 +12,7 @@ import { setNativeSidecars } from './product/feature-flag.ts'
 import { installProduct } from './product/install.ts'
 import { issuerUrl, tokenUrl } from './product/names.ts'
 import { builtinProvider } from './product/payments.ts'
+import { questionAbout } from './product/people.ts'
 
 /** On a foreign cluster the steps would not trust the certificate of the protected API. */
 const ownRig = facts().pki !== null
@@ -21,6 +23,7 @@ const callApi = ['step-action', 'task-run'].map((file) => join('stepactions', 'c
 const handWritten = filesOf('hand-written-sidecar', ['access', 'task', 'task-run'])
 const customTask = filesOf('custom-task', ['rbac', 'token-policy', 'task', 'pipeline', 'pipeline-run'])
 const secret = filesOf('secret', ['rbac', 'token-policy', 'task', 'pipeline', 'pipeline-run'])
+const approval = filesOf('approval', ['token-policy', 'approvers', 'rbac', 'pipeline', 'pipeline-run'])
 /** Applied by events.test.ts. */
 const event = filesOf('event', ['access', 'event-listener', 'event-listener-access'])
 /** Judged without a cluster, by policy-test.test.ts of the CLI. */
@@ -114,6 +117,36 @@ describe.runIf(ownRig).concurrent('secret', () => {
   })
 })
 
+describe.runIf(ownRig).concurrent('approval', () => {
+  test('the run goes on when people patched what the guide prints, and the API lets it in', async (context) => {
+    explainOnFailure(namespace, context)
+    const pipelineRun = await applyExample(approval, renamed)
+    const taskRunTemplate = { ...pipelineRun.spec.taskRunTemplate, podTemplate: api.podTemplate }
+    const run = await start(pipelineRun, { taskRunTemplate })
+    const question = await questionAbout(run)
+    // Nobody proved who started it, so two people have to say yes.
+    expect(question.spec.requirements).toEqual([{ groups: ['release-managers'], required: 2 }])
+    for (const person of ['alice@example.com', 'bob@example.com']) {
+      expect(await approveAsPrinted(question, person)).toMatchObject({ code: 0 })
+    }
+    expect(outcomeOf(await waitForSuccess(run))?.reason).toBe('Succeeded')
+    const claims = api.accepted.filter((one) => one['pipeline_run'] === run.metadata.name)
+    expect(claims).toMatchObject([{ pipeline: 'release-to-production', scope: 'deploy:production' }])
+  })
+})
+
+/** The command of the guide, for this question and this person. */
+async function approveAsPrinted(question: KubeObject, person: string) {
+  const guide = await readFile(join(folder, '../docs/guides/approvals.md'), 'utf8')
+  const [, printed = ''] = /^kubectl (patch tokenapproval [\s\S]*?)\n```/m.exec(guide) ?? []
+  const command = printed
+    .replace(/deploy-production-[0-9a-f]{20}/, question.metadata.name ?? '')
+    .replace('alice@example.com', person)
+  const words = command.replace('\\\n', '').match(/'[^']*'|\S+/g) ?? []
+  const who = ['--as', person, '--as-group', 'release-managers', '--as-group', 'system:authenticated']
+  return await kubectl(...who, ...words.map((word) => word.replaceAll("'", '')))
+}
+
 describe.runIf(ownRig).concurrent('annotation', () => {
   test('one line brings the token, and the API lets the step in', async (context) => {
     explainOnFailure(namespace, context)
@@ -166,7 +199,16 @@ interface Param {
 test('every YAML file of tekton/ belongs to an example above', () => {
   const shipped = globSync('**/*.{yaml,yml}', { cwd: folder })
   expect(shipped.toSorted()).toEqual(
-    [...annotation, ...callApi, ...event, ...handWritten, ...customTask, ...policyTest, ...secret].toSorted(),
+    [
+      ...annotation,
+      ...approval,
+      ...callApi,
+      ...event,
+      ...handWritten,
+      ...customTask,
+      ...policyTest,
+      ...secret,
+    ].toSorted(),
   )
 })
 

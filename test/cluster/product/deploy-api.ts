@@ -6,7 +6,7 @@ import { hostAddress, kube } from '../harness/cluster.ts'
 import { exposeHostProcess, issueCertificate } from '../harness/host-service.ts'
 import { issuerUrl, system, target } from './names.ts'
 
-/** `https://deploy.example.com`: `POST /rollouts` takes tokens of the broker with scope `deploy:staging`. */
+/** `https://deploy.example.com`: `POST /rollouts` takes tokens of the broker with scope `deploy:staging`, `POST /releases` those with `deploy:production`. */
 export interface DeployApi {
   /** Claims of the tokens that were let in. */
   readonly accepted: ProtectedApi['accepted']
@@ -27,7 +27,7 @@ export async function startDeployApi(authority: string): Promise<DeployApi> {
   const api = await startProtectedApi({
     issuer: issuerUrl,
     audience: target,
-    scopes: { 'POST /rollouts': 'deploy:staging' },
+    scopes: { 'POST /rollouts': 'deploy:staging', 'POST /releases': 'deploy:production' },
     ca: authority,
   })
   const { certificate, key } = await issueCertificate([hostname])
