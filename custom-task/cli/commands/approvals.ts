@@ -1,7 +1,8 @@
-import { type KubeClient, type KubeObject, resources } from '../../../core/io/kube/api.ts'
+import { type KubeObject, resources } from '../../../core/io/kube/api.ts'
 import { describeRequirements, judgeDecisions } from '../../../core/policy/approval-decisions.ts'
 import { clusterOptions, withCluster } from '../approvals/cluster.ts'
 import { readApproval, type ShownApproval } from '../approvals/describe-approval.ts'
+import { followApprovals } from '../approvals/follow.ts'
 import { type Command, type CommandInput, choice, exitCodes, text, UsageError } from '../command.ts'
 import { createTable } from '../table.ts'
 
@@ -47,7 +48,7 @@ export const approvals: Command = {
       const isRead = items.filter((one) => !isWatch || isOpen(readApproval(one))).every(add)
       table.end()
       if (shown === 0 && !isJson && !isWatch) note('Nobody is asked for anything.')
-      if (isWatch && isRead) await follow(kube, { ...list, resourceVersion }, signal, addAtOnce)
+      if (isWatch && isRead) await followApprovals(kube, list, { items, resourceVersion }, signal, addAtOnce)
       return exitCodes.ok
     })
   },
@@ -62,22 +63,6 @@ function scopeOf(input: CommandInput): { readonly namespace?: string } {
 
 function isOpen(approval: ShownApproval | undefined): boolean {
   return approval?.state === '' || approval?.state === 'Pending'
-}
-
-/** Until nobody reads any more. A server that closes the stream, as it does now and then, is asked again. */
-async function follow(
-  kube: KubeClient,
-  from: { readonly namespace?: string; readonly resourceVersion: string },
-  signal: AbortSignal,
-  show: (object: KubeObject) => boolean,
-): Promise<void> {
-  let { resourceVersion } = from
-  for (;;) {
-    for await (const event of kube.watch(resources.tokenApprovals, { ...from, resourceVersion }, signal)) {
-      resourceVersion = event.kind === 'bookmark' ? event.resourceVersion : event.object.metadata.resourceVersion
-      if ((event.kind === 'added' || event.kind === 'modified') && !show(event.object)) return
-    }
-  }
 }
 
 type Column = readonly [header: string, read: (approval: ShownApproval) => string]

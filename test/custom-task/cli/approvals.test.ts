@@ -2,7 +2,10 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { type KubeObject, resources } from '../../../core/io/kube/api.ts'
+import { createKubeClient } from '../../../core/io/kube/client.ts'
+import { Secret } from '../../../core/secret.ts'
 import { decisionOf, whyNot } from '../../../custom-task/cli/approvals/decision.ts'
+import { followApprovals } from '../../../custom-task/cli/approvals/follow.ts'
 import { type FakeKube, startKube } from '../../fakes/kube/server.ts'
 import { commandLine, type Ran, temporaryDirectory } from './command-line.ts'
 
@@ -139,6 +142,46 @@ describe('approvals', () => {
       code: 0,
       out: '',
       notes: 'Nobody is asked for anything.\n',
+    })
+  })
+})
+
+describe('followApprovals', () => {
+  it('lists again when the server forgot where it was, and shows what differs', async () => {
+    const here = await place()
+    const { kube } = here
+    const credentials = { server: kube.url, token: new Secret(kube.adminToken) }
+    const client = createKubeClient({ credentials, delay: () => Promise.resolve() })
+    onTestFinished(() => client.close())
+    const { signal } = new AbortController()
+    ask(here)
+    const listed = await client.list(resources.tokenApprovals, { namespace }, signal)
+    ask(here, 'Pending', {}, 'deploy-2')
+    kube.faults.compact()
+
+    const shown: string[] = []
+    await followApprovals(client, { namespace }, listed, signal, ({ metadata: { name } }) => {
+      shown.push(name)
+      if (name === 'deploy-2') ask(here, 'Pending', {}, 'deploy-3')
+      return name !== 'deploy-3'
+    })
+
+    expect(shown).toEqual(['deploy-2', 'deploy-3'])
+    expect(kube.requests({ verb: 'list', resource: 'tokenapprovals' })).toHaveLength(2)
+  })
+
+  it('ends with what else the server says', async () => {
+    const here = await place()
+    const { kube } = here
+    const credentials = { server: kube.url, token: new Secret(kube.adminToken) }
+    const client = createKubeClient({ credentials, delay: () => Promise.resolve() })
+    onTestFinished(() => client.close())
+    const { signal } = new AbortController()
+    const listed = await client.list(resources.tokenApprovals, { namespace }, signal)
+    kube.faults.next({ verb: 'watch', resource: 'tokenapprovals' }, { kind: 'answer', status: 403 })
+
+    await expect(followApprovals(client, { namespace }, listed, signal, () => true)).rejects.toMatchObject({
+      status: 403,
     })
   })
 })
