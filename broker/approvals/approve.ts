@@ -42,13 +42,19 @@ const podMend = '; put a TokenExchange task before this one, which waits without
 const maxOpenOfRun = 64
 
 /**
+ * A gate asks what its pipeline says; a pod can ask for a lifetime or scopes that are new each time. People who say no, or
+ * nothing, are not to be worn down until they say yes, so these count as well.
+ */
+const maxWithoutYesOfPods = 8
+
+/**
  * Asks people once for each run authorisation. What they approved holds until the run ends, for the tasks that it goes
  * into and for no others.
  *
  * @see docs/guides/approvals.md
  */
 export function createApprove({ book, clusters, isWithinPollRate, clock }: Deps): Approve {
-  const asking = new Map<string, Promise<void>>()
+  const asking = new Map<string, { readonly run: string; readonly done: Promise<void> }>()
 
   return async function approve({ allowance, into, poller, isPod, recordRequest }, signal) {
     if (allowance.approvals.length === 0) return
@@ -62,7 +68,7 @@ export function createApprove({ book, clusters, isWithinPollRate, clock }: Deps)
     }
     const fate = await answerTo(question, cluster, signal)
     if (fate !== undefined) return conclude(fate, question, cluster, { poller, isPod })
-    await ask(question, cluster, recordRequest, signal)
+    await ask(question, cluster, { recordRequest, isPod }, signal)
     throw pending('approval_pending', question, new Date(question.spec.expiresAt), isPod)
   }
 
@@ -86,20 +92,29 @@ export function createApprove({ book, clusters, isWithinPollRate, clock }: Deps)
   async function ask(
     question: Question,
     cluster: AskedCluster,
-    recordRequest: ApproveInput['recordRequest'],
+    { recordRequest, isPod }: Pick<ApproveInput, 'recordRequest' | 'isPod'>,
     signal: AbortSignal,
   ): Promise<void> {
-    const open = book.approvalsOfRun(question.run).filter(({ verdict }) => verdict === 'open')
-    if (open.length >= maxOpenOfRun) throw new Problem('rate_limited', { detail: 'too many questions of one run' })
     // Equal callers share one question and one record.
-    const current =
-      asking.get(question.name) ??
-      put(question, cluster, signal)
-        .then(() => recordRequest(question))
-        .then(() => cluster.approvals.touch(question))
-        .finally(() => asking.delete(question.name))
-    asking.set(question.name, current)
-    await current
+    const known = asking.get(question.name)
+    if (known !== undefined) return await known.done
+    requireFewQuestions(question, isPod)
+    const done = put(question, cluster, clock(), signal)
+      .then(() => recordRequest(question))
+      .then(() => cluster.approvals.touch(question))
+      .finally(() => asking.delete(question.name))
+    asking.set(question.name, { run: question.run, done })
+    await done
+  }
+
+  /** @throws Problem `rate_limited` */
+  function requireFewQuestions({ run }: Question, isPod: boolean): void {
+    const asked = book.approvalsOfRun(run)
+    const starting = [...asking].filter(([name, one]) => one.run === run && book.approval(name) === undefined).length
+    const count = (isCounted: (fate: ApprovalFate) => boolean) => asked.filter(isCounted).length + starting
+    if (isPod && count(({ verdict }) => verdict !== 'approved') >= maxWithoutYesOfPods) throw tooManyOfPods()
+    if (count(({ verdict }) => verdict === 'open') < maxOpenOfRun) return
+    throw new Problem('rate_limited', { detail: 'too many questions of one run' })
   }
 
   async function conclude(
@@ -144,16 +159,22 @@ export function createApprove({ book, clusters, isWithinPollRate, clock }: Deps)
 /**
  * Makes the object, or finds that it is there already and says the same: then its record was lost.
  *
- * @throws Problem `approval_unavailable` where nothing holds decisions against who makes them
+ * @throws Problem `approval_unavailable` where nothing holds decisions against who makes them; `kubernetes_unavailable`
+ *   for a moment after that changed: no decision about a question from then would count
  */
 async function put(
   question: Question,
   { kube, heldSince, approvals }: AskedCluster,
+  now: Date,
   signal: AbortSignal,
 ): Promise<void> {
   const { namespace, name } = question
-  if ((await heldSince(namespace, signal)) === undefined) {
+  const since = await heldSince(namespace, signal)
+  if (since === undefined) {
     throw new Problem('approval_unavailable', { detail: 'the admission policy of decisions is not in force' })
+  }
+  if (now < since) {
+    throw new Problem('kubernetes_unavailable', { detail: 'the admission policy of decisions changed just now' })
   }
   try {
     await kube.create(resources.tokenApprovals, approvalObject(question), signal)
@@ -178,6 +199,13 @@ function noTask(): Problem {
   return new Problem('approval_unavailable', {
     detail: 'the pod is none of the tasks of its pipeline',
     mend: 'This needs a person, and people are asked about tasks of a pipeline: what this pod runs is not what its PipelineRun says of any',
+  })
+}
+
+function tooManyOfPods(): Problem {
+  return new Problem('rate_limited', {
+    detail: `${maxWithoutYesOfPods} questions of one run without a yes`,
+    mend: `People were asked ${maxWithoutYesOfPods} questions of this run without a yes, and its pods may ask no more: ask for the same scopes and lifetime each time, or put a TokenExchange task before this one`,
   })
 }
 

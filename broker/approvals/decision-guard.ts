@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { policySettlingMs } from '../../core/admission/settling.ts'
 import { apiGroupVersion } from '../../core/crd/kind.ts'
 import { type TokenApprovalSpec, tokenApproval } from '../../core/crd/token-approval.ts'
 import { type KubeClient, KubeError, type KubeObject, resources } from '../../core/io/kube/api.ts'
@@ -11,8 +12,8 @@ interface Deps {
 }
 
 /**
- * Since when decisions in a namespace are held against who makes them; undefined where they are not. An entry of an
- * older TokenApproval may have been written by anybody.
+ * Since when decisions in a namespace are held against who makes them, by every API server: in the future just after a
+ * change; undefined where they are not. An entry of an older TokenApproval may have been written by anybody.
  *
  * @throws Problem `kubernetes_unavailable`, `kubernetes_refused`
  */
@@ -40,7 +41,7 @@ export function createDecisionGuard({ kube, policyName }: Deps): DecisionsHeldSi
         isForgeryRefused(namespace, { kube, policyName }, signal),
       ])
       if (policy === undefined || binding === undefined || !isRefused || !isInForce(policy, binding)) return undefined
-      return new Date(Math.max(changedAt(policy), changedAt(binding)))
+      return new Date(Math.max(changedAt(policy), changedAt(binding)) + policySettlingMs)
     } catch (cause) {
       throw kubeProblem('admission policy of decisions', cause)
     }

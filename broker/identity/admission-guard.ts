@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import { type Judgement, judgeInstalled } from '../../core/admission/judge.ts'
 import { type AdmissionSettings, expectedPolicies } from '../../core/admission/settings.ts'
+import { policySettlingMs } from '../../core/admission/settling.ts'
 import { verifiedLabel } from '../../core/admission/verified-namespaces.ts'
 import type { Clock } from '../../core/clock.ts'
 import { withDeadline } from '../../core/io/deadline.ts'
@@ -54,9 +55,6 @@ interface Deps {
 
 /** In docs/architecture.md#timers */
 const canary = { everyMs: 15_000, timeoutMs: 5000, goodForMs: 45_000 } as const
-/** API servers take up a policy a moment after it was written; several of them, at moments of their own. */
-const settlingMs = 5000
-
 /**
  * Follows the policies that the chart installs. On any doubt nothing is verified: one is missing, or says something else
  * than this release does; the API server is not heard; the canary was let in, or nobody answered it lately.
@@ -139,7 +137,7 @@ export function createAdmissionGuard({ kube, settings, audience, clock, delay, l
       const labelled = seen.labelledAt(namespace)
       const now = labelled && doubt() === '' ? installed() : undefined
       if (labelled === undefined || !now?.isInForce || hasLapsed) return undefined
-      return new Date(Math.max(now.since.getTime(), labelled.getTime(), restoredAtMs) + settlingMs)
+      return new Date(Math.max(now.since.getTime(), labelled.getTime(), restoredAtMs) + policySettlingMs)
     },
     why,
     doubt,

@@ -55,16 +55,18 @@ export function allowanceOf(changes: Partial<Facts> = {}, needs: readonly Approv
 }
 
 export async function startScene({ isHeld = true } = {}): Promise<Scene> {
-  const kube = await startKube()
+  const time = { skippedMs: 0 }
+  const kube = await startKube({ clock: () => new Date(Date.now() + time.skippedMs) })
   onTestFinished(() => kube.close())
   kube.objects.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'payments' } })
   if (isHeld) holdDecisions(kube)
-  return await sceneOver(kube, [])
+  // Long enough ago for every API server to have taken it up.
+  time.skippedMs += 60_000
+  return await sceneOver(kube, [], time)
 }
 
-async function sceneOver(kube: FakeKube, before: readonly AuditRecord[], skipMs = 0): Promise<Scene> {
-  let skippedMs = skipMs
-  const clock = () => new Date(Date.now() + skippedMs)
+async function sceneOver(kube: FakeKube, before: readonly AuditRecord[], time: { skippedMs: number }): Promise<Scene> {
+  const clock = () => new Date(Date.now() + time.skippedMs)
   const log = createLog({ name: 'broker', level: 'silent' })
   const client = createKubeClient({ credentials: { server: kube.url, token: new Secret(kube.adminToken) } })
   const book = createGrantBook({ clock })
@@ -145,11 +147,11 @@ async function sceneOver(kube: FakeKube, before: readonly AuditRecord[], skipMs 
       asked.approvals.touch(approval().metadata as { namespace: string; name: string })
     },
     wait(ms) {
-      skippedMs += ms
+      time.skippedMs += ms
     },
     async restart() {
       await asked.approvals.stop(AbortSignal.timeout(1000))
-      return await sceneOver(kube, await records(), skippedMs)
+      return await sceneOver(kube, await records(), time)
     },
   }
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { createApprove } from '../../../broker/approvals/approve.ts'
 import { NotApproved } from '../../../broker/approvals/pending.ts'
 import { questionOf } from '../../../broker/approvals/question.ts'
-import { resources } from '../../../core/io/kube/api.ts'
+import { type KubeObject, resources } from '../../../core/io/kube/api.ts'
 import type { Allowance } from '../../../core/policy/allowance.ts'
 import { Problem } from '../../../core/problem.ts'
 import { accessTo, candidateOf, policyOf, run } from '../../core/policy/policy-fixture.ts'
@@ -23,6 +23,17 @@ async function reasonOf(work: Promise<unknown>): Promise<string> {
 
 async function typesOf(scene: Scene): Promise<readonly string[]> {
   return (await scene.records()).map(({ type, data }) => `${type.split('.').slice(2, 4).join('.')} ${data.reason}`)
+}
+
+/** Writes the policy anew, as if that had been so long ago. */
+function changePolicy({ kube: { objects }, wait }: Scene, agoMs: number): void {
+  const policies = resources.validatingAdmissionPolicies
+  const [policy] = objects.list(policies) as KubeObject[]
+  if (policy === undefined) throw new Error('no policy is installed')
+  wait(-agoMs)
+  objects.delete(policies, policy.metadata)
+  objects.create({ ...policy, metadata: { name: policy.metadata.name } } as KubeObject)
+  wait(agoMs)
 }
 
 describe('createApprove', () => {
@@ -76,6 +87,28 @@ describe('createApprove', () => {
     expect(mends).toEqual(
       Array(2).fill(expect.stringMatching(/; put a TokenExchange task before this one, which waits/)),
     )
+  })
+
+  it.each<[string, (scene: Scene) => Promise<void>]>([
+    ['open', async () => undefined],
+    [
+      'expired',
+      async (scene) => {
+        scene.wait(1800_000)
+      },
+    ],
+  ])('asks people eight questions of one run for its pods, at once or in turn, while they are %s', async (_, after) => {
+    const scene = await startScene()
+    const withTtl = (ttlSeconds: number) => ({ allowance: { ...allowanceOf(), ttlSeconds }, isPod: true })
+
+    const atOnce = await Promise.all(Array.from({ length: 10 }, (_, at) => reasonOf(scene.approve(withTtl(60 + at)))))
+    await after(scene)
+    const ninth = await scene.approve(withTtl(200)).catch((cause: unknown) => cause)
+
+    expect(atOnce.filter((reason) => reason === 'approval_pending')).toHaveLength(8)
+    expect(ninth).toMatchObject({ reason: 'rate_limited', mend: expect.stringMatching(/put a TokenExchange task/) })
+    expect(await reasonOf(scene.approve(withTtl(60)))).not.toBe('rate_limited')
+    expect(await reasonOf(scene.approve({ ...withTtl(300), isPod: false }))).toBe('approval_pending')
   })
 
   it('asks once, however many ask at once', async () => {
@@ -263,7 +296,24 @@ describe('createApprove', () => {
     expect(scene.kube.objects.list(resources.tokenApprovals)).toEqual([])
 
     holdDecisions(scene.kube)
+    expect(await reasonOf(scene.approve())).toBe('kubernetes_unavailable')
+    expect(scene.kube.objects.list(resources.tokenApprovals)).toEqual([])
+
+    scene.wait(6000)
     expect(await reasonOf(scene.approve())).toBe('approval_pending')
+  })
+
+  it.each([
+    ['no decision about a question from just after the policy changed', 2, 'NotCounted'],
+    ['a decision about a question from when every API server had it', 7, 'Approved'],
+  ])('counts %s', async (_, seconds, shown) => {
+    const scene = await startScene()
+    await reasonOf(scene.approve())
+    changePolicy(scene, seconds * 1000)
+
+    scene.decide(yes('bob'))
+
+    expect(await scene.shows(shown)).toMatch(/./)
   })
 
   it('counts no decision while the policy only audits, nor of a question from before it changed', async () => {
