@@ -49,6 +49,7 @@ export function knownKeys(schema: z.core.$ZodType, path: readonly PropertyKey[])
 }
 
 function unwrap(schema: unknown): unknown {
+  if (schema instanceof z.ZodPipe) return unwrap(schema.in)
   const isWrapped = schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault
   return isWrapped ? unwrap(schema.unwrap()) : schema
 }

@@ -93,6 +93,9 @@ export function ruleText(name: string): string {
 /** Before all rules, as they look at the provider. */
 const providerExists = { name: 'provider-exists', explain: 'The provider of the policy exists and can be used.' }
 
+/** The names that verdicts have, in the order in which is judged. */
+export const ruleNames: readonly string[] = [providerExists, ...rules].map(({ name }) => name)
+
 function verdictsOn(facts: Facts, candidate: PolicyFacts): readonly Verdict[] {
   const { provider } = candidate
   if (provider === undefined) {

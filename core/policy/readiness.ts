@@ -16,7 +16,17 @@ type Labels = Readonly<Record<string, string>>
 type Check = (policy: Policy, provider: Provider, labels: Labels | undefined) => Readiness | undefined
 
 /** What is looked at, in this order: the first that is wrong is said. */
-const checks: readonly Check[] = [audience, namespace, scopes, validations, suspended, lifetime, enforceable, expiry]
+const checks: readonly Check[] = [
+  audience,
+  namespace,
+  scopes,
+  agents,
+  validations,
+  suspended,
+  lifetime,
+  enforceable,
+  expiry,
+]
 
 /**
  * Whether a policy could ever be granted under, as far as its own text, its provider and its namespace say. A
@@ -44,7 +54,15 @@ export function providerReadiness(provider: Provider): Readiness {
       `No scope of this provider is meant by ${lost} in limits.require, which then protects nothing: correct it.`,
     )
   }
-  return ready(`Issues for ${provider.spec.audiences.length} audiences and ${provider.spec.scopes.length} scopes.`)
+  const { agents: narrowed } = provider.spec.limits
+  return (
+    agentsMeanNothing(narrowed?.scopes, provider.spec.scopes, 'limits.agents.scopes of this provider') ??
+    ready(issues(provider))
+  )
+}
+
+function issues({ spec }: Provider): string {
+  return `Issues for ${spec.audiences.length} audiences and ${spec.scopes.length} scopes.`
 }
 
 /** A requirement with a slip of the pen would let through what it is there to stop. */
@@ -75,6 +93,24 @@ function scopes({ spec }: Policy, provider: Provider): Readiness | undefined {
   return notReady(
     'ScopeNotAtProvider',
     `Provider ${provider.name} does not list ${unknown.join(', ')}: add them there or take them out.`,
+  )
+}
+
+function agents({ spec }: Policy): Readiness | undefined {
+  return agentsMeanNothing(spec.agents?.scopes, spec.scopes, 'agents.scopes of this policy')
+}
+
+/** Agents would get less than whoever wrote it meant, and nothing would say why before one is refused. */
+function agentsMeanNothing(
+  patterns: readonly string[] = [],
+  scopes: readonly string[],
+  where: string,
+): Readiness | undefined {
+  const lost = patterns.filter((pattern) => !scopes.some((scope) => overlaps(pattern, scope)))
+  if (lost.length === 0) return undefined
+  return notReady(
+    'AgentScopesMeanNothing',
+    `Agents get nothing by ${lost.join(', ')} in ${where}, which means none of its scopes: correct it.`,
   )
 }
 

@@ -1,10 +1,12 @@
 import { z } from 'zod'
+import { nearestKey } from '../../../core/config-expectation.ts'
+import { parseConfig } from '../../../core/config-file.ts'
 import { scopeResourceName } from '../../../core/crd/token-scope.ts'
 import { noRun, type Run } from '../../../core/identity/run.ts'
 import type { Facts } from '../../../core/policy/allowance.ts'
 import { askedScopes, candidatePolicies } from '../../../core/policy/candidates.ts'
-import { evaluate, Refused } from '../../../core/policy/evaluate.ts'
-import { Problem } from '../../../core/problem.ts'
+import { evaluate, Refused, ruleNames } from '../../../core/policy/evaluate.ts'
+import { Problem, problems } from '../../../core/problem.ts'
 import { CommandFailure, exitCodes } from '../command.ts'
 import type { PolicyObjects } from './policy-objects.ts'
 import type { RbacObjects } from './rbac-objects.ts'
@@ -54,20 +56,34 @@ const caseSchema = z.strictObject({
     .prefault({}),
   expect: z.enum(['allow', 'deny', 'needs-approval']),
   by: z.string().optional(),
-  reason: z.string().optional(),
-  rule: z.string().optional(),
+  reason: oneOf(Object.keys(problems)),
+  rule: oneOf(ruleNames),
 })
+
+/** A word of a closed list: with a typing error it would be expected in vain. */
+function oneOf(known: readonly string[]) {
+  const error = ({ input }: { readonly input?: unknown }) => {
+    const nearest = typeof input === 'string' ? nearestKey(input.slice(0, 64), known) : undefined
+    return nearest === undefined
+      ? `no such word; known are ${known.join(', ')}`
+      : `no such word; did you mean ${nearest}?`
+  }
+  return z.enum(known, { error }).optional()
+}
 
 const file = z.strictObject({ cases: z.array(caseSchema).min(1).max(10_000) })
 
 export type PolicyCase = z.output<typeof caseSchema>
 
+/** More than a person mends at once. */
+const maxIssues = 5
+
 /** @throws CommandFailure that says where the file is wrong */
 export function policyCases(document: unknown, path: string): readonly PolicyCase[] {
-  const parsed = file.safeParse(document)
-  if (parsed.success) return parsed.data.cases
-  const [issue] = parsed.error.issues
-  throw new CommandFailure(exitCodes.failed, `${path}: ${issue?.path.join('.')}: ${issue?.message}.`)
+  const parsed = parseConfig(file, document)
+  if (parsed.ok) return parsed.value.cases
+  const wrong = parsed.issues.slice(0, maxIssues).map(({ key, expectation }) => `${key}: ${expectation}`)
+  throw new CommandFailure(exitCodes.failed, `${path}: ${wrong.join('; ')}`)
 }
 
 /** What came of a case; `difference` says what was expected instead. */

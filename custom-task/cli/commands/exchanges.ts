@@ -133,9 +133,9 @@ const narrow: readonly Column[] = [
   ['TIME', ({ time }) => time],
   ['EVENT', ({ type }) => eventOf(type)],
   ['REASON', ({ data }) => data.reason],
-  ['SUBJECT', ({ subject }) => subject],
+  ['SUBJECT', subjectOf],
   ['SERVICEACCOUNT', ({ data }) => data.subject?.service_account],
-  ['POLICY', ({ data }) => data.policy?.name ?? data.request?.policy],
+  ['POLICY', policyOf],
   ['SCOPE', ({ data }) => data.token?.scope ?? data.request?.scope],
 ]
 
@@ -145,6 +145,18 @@ const wide: readonly Column[] = [
   ['EXCHANGE', ({ data }) => data.exchange_id],
   ['DETAIL', ({ data }) => data.detail],
 ]
+
+/** What no namespace has is named by its kind. */
+function subjectOf({ subject, data }: AuditRecord): unknown {
+  const kind: unknown = data.policy?.kind
+  const [namespace, name] = typeof subject === 'string' ? subject.split('/') : []
+  return namespace === '*' && typeof kind === 'string' ? `${kind}/${name}` : subject
+}
+
+/** The record of a change names a provider where that of an exchange names a policy. */
+function policyOf({ data }: AuditRecord): unknown {
+  return data.policy?.kind === 'ClusterTokenProvider' ? undefined : (data.policy?.name ?? data.request?.policy)
+}
 
 /** A file can hold anything, whatever the type says of records that the broker writes. */
 function cell(value: unknown): string {

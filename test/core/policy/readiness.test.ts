@@ -55,6 +55,14 @@ describe('policyReadiness', () => {
       'not for this namespace',
     ],
     ['a provider for its namespace', {}, providerOf(forTeam('a')), 'Ready', 'builtin'],
+    [
+      'scopes for agents of which one is none of the policy',
+      { agents: { scopes: ['deploy:*', 'deploy:stagin:*'] } },
+      providerOf(),
+      'AgentScopesMeanNothing',
+      'by deploy:stagin:* in agents.scopes of this policy',
+    ],
+    ['scopes for agents that the policy has', { agents: { scopes: ['*:staging'] } }, providerOf(), 'Ready', 'builtin'],
     ['no time to approve', { approval: { expiresAfter: '0m' } }, providerOf(), 'NoTimeToApprove', 'zero'],
   ])('of %s says so', (_what, spec, provider, reason, message) => {
     const readiness = policyReadiness(policyOf(spec), provider, { team: 'a' })
@@ -139,5 +147,13 @@ describe('providerReadiness', () => {
     expect(requiring('deploy:prodution')).toMatchObject({ isReady: false, reason: 'RequirementMeansNothing' })
     expect(requiring('deploy:prodution').message).toContain('deploy:prodution')
     expect(requiring('deploy:*').isReady).toBe(true)
+  })
+
+  it('names scopes for agents that are none of the provider', () => {
+    const narrowing = (scope: string) => providerReadiness(providerOf({ limits: { agents: { scopes: [scope] } } }))
+
+    expect(narrowing('deploy:prodution')).toMatchObject({ isReady: false, reason: 'AgentScopesMeanNothing' })
+    expect(narrowing('deploy:prodution').message).toContain('by deploy:prodution in limits.agents.scopes')
+    expect(narrowing('deploy:*').isReady).toBe(true)
   })
 })

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { changedEntry } from '../../../broker/access-records.ts'
 import { commandLine, temporaryDirectory } from './command-line.ts'
 import { denied, edit, granted, journalOf, started } from './journal-directory.ts'
 
@@ -19,6 +20,22 @@ describe('exchanges', () => {
       '2026-03-01T12:00:00.000Z   started   started       tokenbroker           -                -                -',
       '2026-03-01T12:00:00.000Z   granted   granted       payments/release-7    deployer         deploy-staging   deploy:staging read',
       '2026-03-01T12:00:00.000Z   denied    rbac_denied   billing/rollout-pod   deployer         -                deploy:production',
+    ])
+  })
+
+  it('names what no namespace has by its kind, and a provider in no column of policies', async () => {
+    const added = { namespace: '*', uid: 'u', generation: 1, digest: '', provider: 'builtin', cluster: 'main' } as const
+    const { directory } = await journalOf(
+      (['ClusterTokenProvider', 'ClusterTokenPolicy'] as const).map((kind) =>
+        changedEntry({ ...added, kind, name: 'builtin' }, 'policy_added', granted.time),
+      ),
+    )
+
+    const columns = (await listed(directory, '--no-headers')).map((line) => line.split(/ {3,}/).slice(2, 6))
+
+    expect(columns).toEqual([
+      ['policy_added', 'ClusterTokenProvider/builtin', '-', '-'],
+      ['policy_added', 'ClusterTokenPolicy/builtin', '-', 'builtin'],
     ])
   })
 

@@ -65,7 +65,22 @@ describe('policy test', () => {
 
   it.each([
     ['a case that expects nothing', one('run: {}'), /cases\.0\.expect/],
-    ['a key that nobody knows', one('expect: deny, expects: deny'), /Unrecognized key/],
+    [
+      'a key that nobody knows',
+      one('expect: deny, expects: deny'),
+      /cases\.0\.expects: no such key; did you mean expect\?/,
+    ],
+    [
+      'a key that is like no other',
+      one('expect: deny, run: {source: {uri: a, sha: b}}'),
+      /cases\.0\.run\.source\.sha: no such key; known are uri, digest, entryPoint, revision/,
+    ],
+    [
+      'a reason with a typing error',
+      one('expect: deny, reason: rbac_denid'),
+      /cases\.0\.reason: no such word; did you mean rbac_denied\?/,
+    ],
+    ['a rule that there is not', one('expect: deny, rule: weather'), /cases\.0\.rule: .*known are .*limits-require/],
     ['what is no YAML', 'cases: [', /line 1: this is no YAML/],
   ])('says where %s is', async (_what, text, mend) => {
     const { code, notes } = await commandLine(['policy', 'test', await withCases(text), '-f', policies])
