@@ -1,6 +1,6 @@
 import type { Allowance, ApprovalNeed, Verdict } from '../core/policy/allowance.ts'
 import { type Judgement, judge, ruleText, trialVerdict } from '../core/policy/evaluate.ts'
-import { missingRole } from '../core/policy/missing-role.ts'
+import { isRoleOfUse, missingRole } from '../core/policy/missing-role.ts'
 import { Problem, problems } from '../core/problem.ts'
 import { decide } from './decide.ts'
 import type { Gathered, Requester } from './known.ts'
@@ -79,7 +79,7 @@ function describeCandidate(judgement: Judgement, asked: readonly string[], names
     mode: policy.spec.mode,
     decision: trialVerdict(judgement) ?? (refusal === undefined ? 'allow' : 'deny'),
     rules: verdicts.map(describeVerdict),
-    ...(missing.length > 0 && { missing_role: missingRole(policy.name, namespace, missing) }),
+    ...(isRoleOfUse(judgement) && missing.length > 0 && { missing_role: missingRole(policy.name, namespace, missing) }),
   }
 }
 

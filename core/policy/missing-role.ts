@@ -1,6 +1,8 @@
 import { apiGroup } from '../crd/kind.ts'
 import { tokenScope } from '../crd/token-scope.ts'
 import type { ScopeAccess } from './allowance.ts'
+import type { Judgement } from './evaluate.ts'
+import { rbac } from './rules/rbac.ts'
 
 type Lacking = Pick<ScopeAccess, 'serviceAccount' | 'resourceName'>
 
@@ -11,6 +13,11 @@ interface RbacObject {
 }
 
 const rbacGroup = 'rbac.authorization.k8s.io'
+
+/** Whether a Role brings the request further: where an earlier rule refuses, such as for the scope, it gives a right in vain. */
+export function isRoleOfUse({ refusal }: Pick<Judgement, 'refusal'>): boolean {
+  return refusal?.rule === rbac.name
+}
 
 /**
  * The Role and RoleBindings that RBAC lacks for some scopes, for `kubectl apply -f -`: one pair for each set of scopes

@@ -59,6 +59,14 @@ describe('explain', () => {
     })
   })
 
+  it('has no Role where the policy does not give the scope anyway', () => {
+    const scopes = ['deploy:everything']
+    const rbac = accessTo(scopes).map((one) => ({ ...one, isAllowed: false }))
+    const request = { ...factsOf().request, scopes }
+
+    expect(told({ request, candidates: [candidateOf({ scopes, rbac })] }).candidates[0]?.missing_role).toBeUndefined()
+  })
+
   it('names no scope that the request does not name', () => {
     const scopes = ['deploy:staging', 'deploy:production']
     const rbac = accessTo(scopes).map((one) => ({ ...one, isAllowed: false }))

@@ -8,7 +8,7 @@ import { accessMarks } from '../../../core/policy/access-marks.ts'
 import type { Facts, PolicyFacts, ScopeAccess } from '../../../core/policy/allowance.ts'
 import { askedScopes, candidatePolicies } from '../../../core/policy/candidates.ts'
 import { evaluate, type Judgement, judge } from '../../../core/policy/evaluate.ts'
-import { missingRole } from '../../../core/policy/missing-role.ts'
+import { isRoleOfUse, missingRole } from '../../../core/policy/missing-role.ts'
 import { Problem } from '../../../core/problem.ts'
 import { askBroker } from '../access/ask-broker.ts'
 import { policyObjects } from '../access/policy-objects.ts'
@@ -27,16 +27,20 @@ import {
 } from '../command.ts'
 import { printable } from '../printable.ts'
 
+const formats = ['text', 'wide', 'json'] as const
+
+type Format = (typeof formats)[number]
+
 export const explain: Command = {
   name: 'explain',
   summary: 'Say what a request for a token would come to, rule by rule, with the mend. Grants nothing.',
   operands: '--serviceaccount NAME -n NAMESPACE | --url URL  [--policy NAME] [--audience AUDIENCE] [--scope SCOPES]',
   description:
     'With --serviceaccount it reads policies with your kubeconfig, asks the API server what RBAC says of the account (create\n' +
-    'on subjectaccessreviews) and prints what every rule says, with what the policy expects, as you may read it anyway. What\n' +
-    'the run has to be it cannot see: say --assurance. With --url it asks the broker, as the pod whose projected token\n' +
-    '--token-file is; the broker says verdicts and mends, and not what policies expect. Where RBAC lacks a right the Role is\n' +
-    'printed, ready to apply. Exit codes: 0 allowed, 3 denied, 4 a person has to approve, 5 not reachable.',
+    'on subjectaccessreviews) and prints the rules that refuse, with -o wide all of them, and with -o json what the policies\n' +
+    'expect, as you may read them anyway. What the run has to be it cannot see: say --assurance. With --url it asks the broker, as\n' +
+    'the pod whose projected token --token-file is; the broker says verdicts and mends, and not what policies expect. Where a\n' +
+    'right is what RBAC lacks next, the Role is printed, ready to apply. Exit codes: 0 allowed, 3 denied, 4 a person has to approve, 5 not reachable.',
   examples: [
     'tokenbroker explain --serviceaccount deployer -n payments --policy deploy-staging',
     'tokenbroker explain --url https://tokenbroker.tokenbroker-system.svc:8443 --policy deploy-staging -o json',
@@ -53,11 +57,11 @@ export const explain: Command = {
     scope: { type: 'string', help: 'SCOPES Separated by spaces. Default: those of the policy.' },
     context: { type: 'string', help: 'NAME Of the kubeconfig. Default: its current one.' },
     kubeconfig: { type: 'string', help: 'FILE Default: KUBECONFIG, ~/.kube/config, or the ServiceAccount of the pod.' },
-    output: { type: 'string', short: 'o', help: 'FORMAT json, or text (default).' },
+    output: { type: 'string', short: 'o', help: 'FORMAT json, wide (also the rules that allow), or text (default).' },
   },
   async run(input, context) {
     if (input.positionals.length > 0) throw new UsageError('explain takes no operands: name the policy with --policy.')
-    const isJson = choice(input, 'output', ['text', 'json']) === 'json'
+    const format = choice(input, 'output', formats) ?? 'text'
     const scope = text(input, 'scope')?.split(' ')
     const asked = { policy: text(input, 'policy'), audience: text(input, 'audience'), scope }
     if (asked.policy === undefined && (asked.audience === undefined || scope === undefined))
@@ -65,8 +69,8 @@ export const explain: Command = {
     const url = text(input, 'url')
     const account = text(input, 'serviceaccount')
     if ((url === undefined) === (account === undefined)) throw new UsageError('Name --serviceaccount, or --url.')
-    if (url !== undefined) return await asWorkload(url, asked, input, isJson, context)
-    return await asPerson({ ...asked, ...accountOf(input) }, input, isJson, context)
+    if (url !== undefined) return await asWorkload(url, asked, input, format, context)
+    return await asPerson({ ...asked, ...accountOf(input) }, input, format, context)
   },
 }
 
@@ -96,10 +100,10 @@ interface Asked {
 
 const codes = { allow: exitCodes.ok, deny: exitCodes.denied, 'needs-approval': exitCodes.pending } as const
 
-async function asWorkload(url: string, asked: Asked, input: CommandInput, isJson: boolean, context: CommandContext) {
+async function asWorkload(url: string, asked: Asked, input: CommandInput, format: Format, context: CommandContext) {
   const tokenFile = text(input, 'token-file') ?? '/var/run/secrets/tokenbroker/token'
   const answer = await askBroker({ url, tokenFile, caFile: text(input, 'ca-file') }, asked, context)
-  if (isJson) context.out(JSON.stringify(answer.body))
+  if (format === 'json') context.out(JSON.stringify(answer.body))
   else context.out(JSON.stringify(answer.body, undefined, 2))
   return codes[answer.decision]
 }
@@ -107,7 +111,7 @@ async function asWorkload(url: string, asked: Asked, input: CommandInput, isJson
 async function asPerson(
   asked: Asked & { readonly namespace: string; readonly account: string },
   input: CommandInput,
-  isJson: boolean,
+  format: Format,
   { env, out, note, signal }: CommandContext,
 ): Promise<number> {
   const assurance = choice(input, 'assurance', ['verified', 'claimed', 'none']) ?? 'claimed'
@@ -117,9 +121,9 @@ async function asPerson(
     const { facts, unseen } = await gather(asked, assurance, kube, signal)
     const judgements = judge(facts)
     const decision = decisionOf(facts)
-    if (isJson) out(JSON.stringify({ decision, assurance, candidates: judgements.map(asJson), unseen }))
+    if (format === 'json') out(JSON.stringify({ decision, assurance, candidates: judgements.map(asJson), unseen }))
     else {
-      for (const line of judgements.flatMap((one) => linesOf(one, asked.namespace))) out(line)
+      for (const line of judgements.flatMap((one) => linesOf(one, asked.namespace, format === 'wide'))) out(line)
       if (judgements.length === 0) out(noPolicy(asked))
       out(`Decision: ${decision}, for a run that is ${assurance}`)
     }
@@ -146,11 +150,12 @@ function asJson({ candidate, verdicts }: Judgement): object {
   return { policy: name, kind, expects: spec, rules: verdicts }
 }
 
-function linesOf(judgement: Judgement, namespace: string): readonly string[] {
+function linesOf(judgement: Judgement, namespace: string, isWide: boolean): readonly string[] {
   const { policy, rbac } = judgement.candidate
   const missing = rbac.filter((one) => !one.isAllowed)
-  const role = missing.length === 0 ? [] : [missingRole(policy.name, namespace, missing).trimEnd()]
-  return [...judgementLines(judgement), ...role]
+  const role =
+    !isRoleOfUse(judgement) || missing.length === 0 ? [] : [missingRole(policy.name, namespace, missing).trimEnd()]
+  return [...judgementLines(judgement, isWide), ...role]
 }
 
 async function gather(

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { resources } from '../../../core/io/kube/api.ts'
+import { rules } from '../../../core/policy/rules.ts'
 import { startKube } from '../../fakes/kube/server.ts'
 import { commandLine, temporaryDirectory } from './command-line.ts'
 
@@ -129,6 +130,40 @@ describe('explain', () => {
     expect(out).toMatch(/DENY {3}rbac/)
     expect(out).toContain('resourceNames":["builtin:deploy:staging"]')
     expect(code).toBe(3)
+  })
+
+  it('has no Role for a scope that the policy does not give', async () => {
+    const { cli } = await place()
+    await cli(...init, '--apply')
+    const asked = [
+      '--serviceaccount',
+      `${namespace}/other`,
+      '--policy',
+      'deploy-staging',
+      '--scope',
+      'deploy:everything',
+    ]
+
+    const { code, out } = await cli('explain', ...asked)
+
+    expect(out).toMatch(/DENY {3}scopes[\s\S]*DENY {3}rbac/)
+    expect(out).not.toContain('kind: "Role"')
+    expect(code).toBe(3)
+  })
+
+  it('says what refuses first, and what allows only where that is asked for', async () => {
+    const { cli } = await place()
+    await cli(...init, '--apply')
+    const asked = ['explain', '--serviceaccount', `${namespace}/other`, '--policy', 'deploy-staging']
+
+    const short = (await cli(...asked)).out.split('\n')
+    const wide = (await cli(...asked, '-o', 'wide')).out.split('\n')
+
+    const words = (lines: readonly string[]) => lines.flatMap((line) => /^ {2}(DENY|allow) /.exec(line)?.[1] ?? [])
+    expect(words(short)).toEqual(['DENY', 'allow'])
+    expect(short).toContain(`  allow  ${rules.length - 1} rules: -o wide names them`)
+    expect(words(wide)).toEqual(['DENY', ...Array(rules.length - 1).fill('allow')])
+    expect(JSON.parse((await cli(...asked, '-o', 'json')).out).candidates[0].rules).toHaveLength(rules.length)
   })
 
   it('names the policy that is not there', async () => {
