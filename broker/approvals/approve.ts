@@ -174,7 +174,10 @@ async function put(
     throw new Problem('approval_unavailable', { detail: 'the admission policy of decisions is not in force' })
   }
   if (now < since) {
-    throw new Problem('kubernetes_unavailable', { detail: 'the admission policy of decisions changed just now' })
+    throw new Problem('kubernetes_unavailable', {
+      detail: 'the admission policy of decisions is settling',
+      mend: 'What holds decisions against people changed just now, and nobody is asked for a moment: try again as Retry-After says',
+    })
   }
   try {
     await kube.create(resources.tokenApprovals, approvalObject(question), signal)

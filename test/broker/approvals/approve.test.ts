@@ -296,7 +296,10 @@ describe('createApprove', () => {
     expect(scene.kube.objects.list(resources.tokenApprovals)).toEqual([])
 
     holdDecisions(scene.kube)
-    expect(await reasonOf(scene.approve())).toBe('kubernetes_unavailable')
+    expect(await scene.approve().catch((cause: unknown) => cause)).toMatchObject({
+      reason: 'kubernetes_unavailable',
+      mend: expect.stringContaining('changed just now'),
+    })
     expect(scene.kube.objects.list(resources.tokenApprovals)).toEqual([])
 
     scene.wait(6000)
