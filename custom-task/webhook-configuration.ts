@@ -114,7 +114,7 @@ function suspensionWebhook(options: ConfigurationOptions) {
         scope: '*',
       },
     ],
-    namespaceSelector: { matchExpressions: [] },
+    namespaceSelector: {},
     objectSelector: {},
     matchConditions: [changesSuspend],
     matchPolicy: 'Equivalent',

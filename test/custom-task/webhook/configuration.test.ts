@@ -110,7 +110,7 @@ describe('webhookConfiguration', () => {
           scope: '*',
         },
       ],
-      namespaceSelector: { matchExpressions: [] },
+      namespaceSelector: {},
       failurePolicy: 'Ignore',
       sideEffects: 'None',
       timeoutSeconds: 1,
