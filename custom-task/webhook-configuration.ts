@@ -53,6 +53,11 @@ export function webhookConfiguration(options: ConfigurationOptions) {
   }
 }
 
+/** The API server keeps no empty list, and what is applied would then conflict with what it kept. */
+function selector(matchExpressions: readonly object[]): { readonly matchExpressions?: readonly object[] } {
+  return matchExpressions.length === 0 ? {} : { matchExpressions }
+}
+
 function webhook(
   name: string,
   failurePolicy: 'Ignore' | 'Fail',
@@ -64,7 +69,7 @@ function webhook(
     admissionReviewVersions: ['v1'],
     clientConfig: clientConfig('/mutate', options),
     rules: [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['pods'], scope: 'Namespaced' }],
-    namespaceSelector: { matchExpressions },
+    namespaceSelector: selector(matchExpressions),
     objectSelector: { matchExpressions: [{ key: 'tekton.dev/taskRun', operator: exists }] },
     matchConditions,
     matchPolicy: 'Equivalent',
@@ -89,7 +94,7 @@ function initiatorWebhook(matchExpressions: readonly object[], options: Configur
         scope: 'Namespaced',
       },
     ],
-    namespaceSelector: { matchExpressions },
+    namespaceSelector: selector(matchExpressions),
     objectSelector: {},
     matchConditions: [madeByAnybodyButTekton],
     matchPolicy: 'Equivalent',
@@ -114,7 +119,7 @@ function suspensionWebhook(options: ConfigurationOptions) {
         scope: '*',
       },
     ],
-    namespaceSelector: {},
+    namespaceSelector: selector([]),
     objectSelector: {},
     matchConditions: [changesSuspend],
     matchPolicy: 'Equivalent',
