@@ -11,6 +11,7 @@ import { policyTest } from './commands/policy-test.ts'
 import { reject } from './commands/reject.ts'
 import { revoke } from './commands/revoke.ts'
 import { token } from './commands/token.ts'
+import { trace } from './commands/trace.ts'
 import { version } from './commands/version.ts'
 import { whoCan } from './commands/who-can.ts'
 import { whoami } from './commands/whoami.ts'
@@ -25,6 +26,7 @@ export const commands: readonly Command[] = [
   whoami,
   token,
   exchanges,
+  trace,
   approvals,
   approve,
   reject,

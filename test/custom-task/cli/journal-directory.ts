@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { JournalOptions } from '../../../broker/audit/journal.ts'
 import { openJournal } from '../../../broker/audit/journal.ts'
 import type { ChainHead } from '../../../core/audit/chain.ts'
-import type { AuditEntry } from '../../../core/audit/event.ts'
+import type { AuditEntry, AuditRecord } from '../../../core/audit/event.ts'
 import { journalOptions, never, segmentFiles } from '../../broker/audit/journal-fixture.ts'
 import { temporaryDirectory } from './command-line.ts'
 
@@ -82,4 +82,16 @@ export async function edit(directory: string, change: (text: string) => string):
 
 export function headText({ chainUid, sequence, fingerprint }: ChainHead): string {
   return `${chainUid}:${sequence}:${fingerprint}`
+}
+
+/** What a journal was handed, of what it made of that: another journal can write it. */
+export function entriesOf(records: readonly AuditRecord[]): readonly AuditEntry[] {
+  return records.map(
+    ({ type, subject, time: at, data: { broker: _broker, durability: _durability, attestation: _at, ...data } }) => ({
+      type,
+      subject,
+      time: new Date(at),
+      data,
+    }),
+  )
 }
