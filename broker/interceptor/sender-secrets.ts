@@ -44,7 +44,10 @@ async function readSecrets(directory: string, isStandard: boolean): Promise<read
   if (names.length === 0 || names.length > maxSecrets) {
     throw unusable(directory, `holds ${names.length} files: put 1 to ${maxSecrets} secrets there, each in its own`)
   }
-  return await Promise.all(names.map((name) => readSecret(join(directory, name), isStandard)))
+  const secrets: Secret[] = []
+  // One after the other: of several that are wrong it is always the first that is told.
+  for (const name of names) secrets.push(await readSecret(join(directory, name), isStandard))
+  return secrets
 }
 
 async function readSecret(file: string, isStandard: boolean): Promise<Secret> {

@@ -40,7 +40,8 @@ export const explain: Command = {
     'on subjectaccessreviews) and prints the rules that refuse, with -o wide all of them, and with -o json what the policies\n' +
     'expect, as you may read them anyway. What the run has to be it cannot see: say --assurance. With --url it asks the broker, as\n' +
     'the pod whose projected token --token-file is; the broker says verdicts and mends, and not what policies expect. Where a\n' +
-    'right is what RBAC lacks next, the Role is printed, ready to apply. Exit codes: 0 allowed, 3 denied, 4 a person has to approve, 5 not reachable.',
+    'right is what RBAC lacks next, the Role is printed, ready to apply.\n' +
+    'Exit codes: 0 allowed, 3 denied, 4 a person has to approve, 5 not reachable.',
   examples: [
     'tokenbroker explain --serviceaccount deployer -n payments --policy deploy-staging',
     'tokenbroker explain --url https://tokenbroker.tokenbroker-system.svc:8443 --policy deploy-staging -o json',
